@@ -1,0 +1,2 @@
+/** The public surface of @waybill/client. */
+export {}
