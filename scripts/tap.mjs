@@ -38,7 +38,8 @@ export function readTap(text) {
       fail(names[0] ?? 'all', depth, [plain])
     } else {
       const point = /^(not )?ok \d+(?: - )?(.*?)(?: # time=.*?)?( # (?:SKIP|TODO).*)?(?: \{)?$/i.exec(plain)
-      if (point !== null) count(depth, { ok: point[1] === undefined, name: point[2].replaceAll('\\#', '#'), excused: point[3] !== undefined })
+      if (point !== null)
+        count(depth, { ok: point[1] === undefined, name: point[2].replaceAll('\\#', '#'), excused: point[3] !== undefined })
       else if (/^1\.\.0 # /.test(line) && line !== '1..0 # no tests found') result.skipped += 1
     }
   }
