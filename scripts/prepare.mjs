@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
-export const packageManager = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager
+const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 const installStamp = join(root, 'node_modules', '.waybill-installed')
 const buildStamp = join(root, 'node_modules', '.waybill-built')
@@ -26,7 +26,7 @@ export function prepare({ build = true } = {}) {
   requireNode()
   const lock = hash([readFileSync(join(root, 'pnpm-lock.yaml')), process.platform, process.arch])
   if (readStamp(installStamp) !== lock) {
-    step('installing', 'npx', ['--yes', packageManager, 'install', '--frozen-lockfile'])
+    step('installing', ...pnpmCommand('install', '--frozen-lockfile'))
     writeFileSync(installStamp, lock)
   }
   if (!build) return
@@ -40,13 +40,18 @@ export function prepare({ build = true } = {}) {
 
 /** Runs pnpm, at the version this repository names, and returns what it printed. */
 export function pnpm(args) {
-  return run('npx', ['--yes', packageManager, ...args])
+  return run(...pnpmCommand(...args))
 }
 
+/** `--package` is said aloud: an npx further up, if there is one, has left its own in our environment. */
+function pnpmCommand(...args) {
+  return ['npx', ['--yes', `--package=${packageManager}`, '--', 'pnpm', ...args]]
+}
+
+/** Our packages are ESM alone, and are used from `require()` too: Node has to be one that allows it. */
 function requireNode() {
-  const [major, minor] = process.versions.node.split('.').map(Number)
-  if (major > 20 || (major === 20 && minor >= 19)) return
-  console.error(`Waybill needs Node 20.19 or later; this is ${process.version}`)
+  if (process.features.require_module === true) return
+  console.error(`Waybill needs Node 20.19, 22.12 or later; this is ${process.version}`)
   process.exit(1)
 }
 

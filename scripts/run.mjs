@@ -1,8 +1,9 @@
 /**
  * `npm start`, `npm run demo` and the like: prepares the repository, then becomes the program that was asked for.
  *
- * The program runs in this very process, not in a child: signals, standard input, the terminal and the exit code are
- * its own, with nothing in between that could swallow them.
+ * The program runs in this very process, not in a child, and package.json starts it with `exec`: signals, standard
+ * input, the terminal and the exit code are its own, with nothing in between that could swallow them. (Without `exec`,
+ * the shell between npm and Node dies of a SIGTERM first, and leaves a broker behind that belongs to nobody.)
  */
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
