@@ -26,6 +26,14 @@ t.test('commands - an unknown command is named, with those there are, and fails'
   t.match(output.stderr, "no command 'sing'; there are build, start")
 })
 
+t.test('commands - one Ctrl-C is heard as one, though npm passes on what the terminal has sent already', async (t) => {
+  const { child, ended } = start(t, 'start', '--port', '0')
+  for await (const line of createInterface({ input: child.stdout })) if (line.startsWith('listening ')) break
+  child.kill('SIGINT')
+  setImmediate(() => child.kill('SIGINT'))
+  t.same(await ended, [0, null])
+})
+
 t.test('commands - the second start listens in under 3 s, and SIGTERM reaches the broker', async (t) => {
   const began = performance.now()
   const { child, output, ended } = start(t, 'start', '--port', '0')
