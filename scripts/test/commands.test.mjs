@@ -1,7 +1,6 @@
 /** `npm start` and its like, from the second time on: nothing about installing or building, and no process in between. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import t from 'tap'
 import { root } from '../prepare.mjs'
 
@@ -12,6 +11,14 @@ function start(t, ...args) {
   const output = { stdout: '', stderr: '' }
   for (const name in output) child[name].setEncoding('utf8').on('data', (text) => (output[name] += text))
   return { child, output, ended: once(child, 'close') }
+}
+
+async function listening({ child, output, ended }) {
+  const left = ended.then(() => {
+    throw new Error(`ended before it listened: ${output.stdout}${output.stderr}`)
+  })
+  while (!/^listening /m.test(output.stdout)) await Promise.race([once(child.stdout, 'data'), left])
+  left.catch(() => {})
 }
 
 t.test('commands - the second build says nothing', async (t) => {
@@ -27,17 +34,19 @@ t.test('commands - an unknown command is named, with those there are, and fails'
 })
 
 t.test('commands - one Ctrl-C is heard as one, though npm passes on what the terminal has sent already', async (t) => {
-  const { child, ended } = start(t, 'start', '--port', '0')
-  for await (const line of createInterface({ input: child.stdout })) if (line.startsWith('listening ')) break
+  const broker = start(t, 'start', '--port', '0')
+  const { child, ended } = broker
+  await listening(broker)
   child.kill('SIGINT')
-  setImmediate(() => child.kill('SIGINT'))
+  child.stdout.once('data', () => child.kill('SIGINT'))
   t.same(await ended, [0, null])
 })
 
 t.test('commands - the second start listens in under 3 s, and SIGTERM reaches the broker', async (t) => {
   const began = performance.now()
-  const { child, output, ended } = start(t, 'start', '--port', '0')
-  for await (const line of createInterface({ input: child.stdout })) if (line.startsWith('listening ')) break
+  const broker = start(t, 'start', '--port', '0')
+  const { child, output, ended } = broker
+  await listening(broker)
   t.ok(performance.now() - began < 3000, `listening after ${Math.round(performance.now() - began)} ms`)
   child.kill('SIGTERM')
   t.same(await ended, [0, null])
