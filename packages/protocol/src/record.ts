@@ -74,28 +74,38 @@ export function recordBodyStart(bytes: Uint8Array, at: number): number {
 /** What can be wrong with a record. 100 and above: a problem of its headers. */
 const Problem = { none: 0, frame: 1, format: 2, flags: 3, parts: 4, exchangeText: 5, keyText: 6, unsupported: 7, properties: 8, headers: 100 } as const
 
-function examine(bytes: Uint8Array, at: number, end: number, delivered: boolean): number {
+/** Everything but the text of exchange and key. */
+function examineParts(bytes: Uint8Array, at: number, end: number, delivered: boolean): number {
   if (end - at < recordHeaderSize) return Problem.frame
   const size = readU32(bytes, at)
   if (size < recordSizeMin || size > end - at - 4) return Problem.frame
   if (bytes[at + 4] !== recordFormat) return Problem.format
-  if (bytes[at + 5] > RecordFlag.persistent) {
-    if (!delivered || bytes[at + 5] > (RecordFlag.persistent | RecordFlag.brokerSection)) return Problem.flags
-  }
-  const key = at + recordHeaderSize + bytes[at + 6]
-  const properties = key + bytes[at + 7]
+  const flags = bytes[at + 5]
+  if (flags > RecordFlag.persistent && (!delivered || flags > (RecordFlag.persistent | RecordFlag.brokerSection))) return Problem.flags
+  const properties = at + recordHeaderSize + bytes[at + 6] + bytes[at + 7]
   const recordEnd = at + 4 + size
   if (properties > recordEnd) return Problem.parts
-  if (!isAscii(bytes, at + recordHeaderSize, properties)) {
-    if (!isUtf8(bytes, at + recordHeaderSize, key)) return Problem.exchangeText
-    if (!isUtf8(bytes, key, properties)) return Problem.keyText
-  }
-  if ((readU32(bytes, at + 8) | readU32(bytes, at + 12)) === 0 && bytes[at + 5] <= RecordFlag.persistent) return Problem.none
-  return examineParts(bytes, at, properties, recordEnd, delivered)
+  if ((readU32(bytes, at + 8) | readU32(bytes, at + 12)) === 0 && flags <= RecordFlag.persistent) return Problem.none
+  return examineMeta(bytes, at, properties, recordEnd, delivered)
+}
+
+/** The text of exchange and key of a record whose parts are good. They stand together, so one look is enough when both are ASCII. */
+function examineNames(bytes: Uint8Array, at: number): number {
+  const exchange = at + recordHeaderSize
+  const key = exchange + bytes[at + 6]
+  const end = key + bytes[at + 7]
+  if (isAscii(bytes, exchange, end)) return Problem.none
+  if (!isUtf8(bytes, exchange, key)) return Problem.exchangeText
+  return isUtf8(bytes, key, end) ? Problem.none : Problem.keyText
+}
+
+function examine(bytes: Uint8Array, at: number, end: number, delivered: boolean): number {
+  const problem = examineParts(bytes, at, end, delivered)
+  return problem === Problem.none ? examineNames(bytes, at) : problem
 }
 
 /** Properties, headers and broker section, which most records do without. */
-function examineParts(bytes: Uint8Array, at: number, properties: number, recordEnd: number, delivered: boolean): number {
+function examineMeta(bytes: Uint8Array, at: number, properties: number, recordEnd: number, delivered: boolean): number {
   const mask = readU32(bytes, at + 8)
   const headers = properties + readU16(bytes, at + 12)
   const headersEnd = headers + readU16(bytes, at + 14)
@@ -123,13 +133,27 @@ function problemCode(problem: number): ErrorName {
  */
 export function checkRecord(bytes: Uint8Array, at: number, end: number, delivered = false): number {
   const problem = examine(bytes, at, end, delivered)
-  return problem === 0 ? 0 : ErrorCode[problemCode(problem)].code
+  return problem === Problem.none ? 0 : ErrorCode[problemCode(problem)].code
+}
+
+/**
+ * `checkRecord` but for the text of exchange and key, which costs more than the rest together. For a broker that looks the
+ * two up by their bytes: what it finds was checked when it was kept, and only for the others is `checkRecordNames` needed.
+ */
+export function checkRecordParts(bytes: Uint8Array, at: number, end: number, delivered = false): number {
+  const problem = examineParts(bytes, at, end, delivered)
+  return problem === Problem.none ? 0 : ErrorCode[problemCode(problem)].code
+}
+
+/** Are exchange and key of a record whose parts are good UTF-8? 0, or the number of `messageMalformed`. */
+export function checkRecordNames(bytes: Uint8Array, at: number): number {
+  return examineNames(bytes, at) === Problem.none ? 0 : ErrorCode.messageMalformed.code
 }
 
 /** What `checkRecord` says by number, in words. */
 export function recordFault(bytes: Uint8Array, at: number, end: number, delivered = false): FrameFault | undefined {
   const problem = examine(bytes, at, end, delivered)
-  return problem === 0 ? undefined : { code: problemCode(problem), message: problemText(problem, bytes, at, delivered) }
+  return problem === Problem.none ? undefined : { code: problemCode(problem), message: problemText(problem, bytes, at, delivered) }
 }
 
 function problemText(problem: number, bytes: Uint8Array, at: number, delivered: boolean): string {
