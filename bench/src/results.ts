@@ -1,0 +1,67 @@
+/** The result file of a bench: the machine, what ran, and every single measurement. Medians are the reader's business. */
+import { readFileSync } from 'node:fs'
+
+export const resultsFormat = 1
+
+export interface Cores {
+  readonly broker: number
+  readonly producer: number
+  readonly consumer: number
+  /** Busy cores that were not ours: above 0.15 the measurement is doubtful. */
+  readonly other: number
+}
+
+export interface Sums {
+  readonly published: number
+  readonly expected: number
+  readonly delivered: number
+  readonly sumsAgree: boolean
+  readonly damaged: number
+  readonly disordered: number
+}
+
+export interface Measurement {
+  readonly workload: string
+  readonly peer: string
+  readonly run: number
+  /** Why this measurement counts for nothing; undefined when all sums agree. */
+  readonly failure?: string | undefined
+  readonly deliveredPerSecond?: number
+  readonly publishedPerSecond?: number
+  readonly confirmed?: boolean
+  /** Broker CPU-seconds for a million deliveries. */
+  readonly brokerCpuPerMillion?: number
+  readonly cores?: Cores
+  /** Bytes, shared pages counted once. */
+  readonly brokerMemory?: number
+  /** Microseconds. */
+  readonly latency?: { readonly p50: number; readonly p99: number; readonly p999: number; readonly count: number }
+  readonly idle?: { readonly connections: number; readonly connectionSize: number; readonly openMs: number; readonly deliverMs: number }
+  readonly sums?: Sums
+}
+
+export interface PeerDescription {
+  readonly name: string
+  readonly title: string
+  readonly version: string
+  readonly client: string
+  readonly confirm?: string | undefined
+}
+
+export interface Results {
+  readonly format: typeof resultsFormat
+  readonly startedAt: string
+  readonly commit?: string | undefined
+  readonly machine: Record<string, string | number>
+  readonly quick: boolean
+  readonly runs: number
+  readonly peers: readonly PeerDescription[]
+  readonly absent: readonly string[]
+  readonly measurements: readonly Measurement[]
+}
+
+export function readResults(file: string): Results {
+  const results = JSON.parse(readFileSync(file, 'utf8')) as Results
+  if (results.format !== resultsFormat) throw new Error(`${file} is not a result of this bench (format ${String(results.format)})`)
+  return results
+}

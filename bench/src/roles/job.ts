@@ -1,0 +1,77 @@
+/** What the bench asks of its role processes, and what they answer. All of it crosses a process boundary as JSON. */
+import type { Received } from '../body.js'
+import type { PeerName } from '../peers/index.js'
+import type { Throughput } from '../workloads.js'
+
+interface Job {
+  readonly peer: PeerName
+  /** Where the broker is; for `Peer.connect`. */
+  readonly target: string
+}
+
+export interface ThroughputJob extends Job {
+  readonly workload: Throughput
+  readonly ahead: number
+  /** Where the consumer tells the producer how far it is: a socket of their own, the same for every peer. */
+  readonly progress: string
+}
+
+export interface LatencyJob extends Job {
+  readonly bodySize: number
+  readonly perSecond: number
+}
+
+export interface IdleJob extends Job {
+  readonly bodySize: number
+  readonly connections: number
+}
+
+/** A count at a moment of the monotonic clock, which all processes of a machine share. */
+export interface Mark {
+  readonly count: number
+  readonly atMs: number
+}
+
+export interface Sent {
+  readonly published: number
+  readonly confirmed: number
+  /** Deliveries that must follow, and the sum of their marks. */
+  readonly deliveries: number
+  readonly sum: number
+}
+
+export interface LatencyResult {
+  /** Sorted, in microseconds. */
+  readonly latencies: readonly number[]
+  readonly sent: Sent
+  readonly received: Received
+}
+
+/** What each role can be asked: the question, what goes with it, what comes back. */
+export interface ConsumerRole {
+  start(job: ThroughputJob): Promise<void>
+  mark(): Promise<Mark>
+  /** Waits for that many deliveries, or until nothing has come for a while. */
+  finish(expected: number): Promise<Received>
+}
+
+export interface ProducerRole {
+  start(job: ThroughputJob): Promise<void>
+  mark(): Promise<Mark>
+  stop(): Promise<Sent>
+}
+
+export interface LatencyRole {
+  start(job: LatencyJob): Promise<void>
+  /** From here on latencies count. */
+  measure(): Promise<Mark>
+  mark(): Promise<Mark>
+  stop(): Promise<LatencyResult>
+}
+
+export interface IdleRole {
+  /** Opens all connections; resolves with the milliseconds it took. */
+  start(job: IdleJob): Promise<number>
+  /** Sends one message to each queue. */
+  deliver(): Promise<{ readonly ms: number; readonly sent: Sent; readonly received: Received }>
+}

@@ -1,0 +1,196 @@
+/**
+ * One measurement: a fresh broker, fresh clients, one workload. Throughput is counted between two marks in the
+ * consumer; CPU of every process is read at the same two moments. Whatever the figures, the run fails unless all
+ * that was published arrived, in order and undamaged.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Received } from './body.js'
+import { isPeerName, loadPeer, type PeerName } from './peers/index.js'
+import type { Broker, Peer } from './peers/peer.js'
+import { type CpuTimes, cpuTimes, memoryOf, processTree } from './process-usage.js'
+import type { Cores, Measurement, Sums } from './results.js'
+import type { ConsumerRole, IdleRole, LatencyRole, Mark, ProducerRole, Sent } from './roles/job.js'
+import { RoleProcess } from './roles/role.js'
+import { percentile } from './statistics.js'
+import type { Idle, Latency, Throughput, Timing, Workload } from './workloads.js'
+
+type Figures = Omit<Measurement, 'workload' | 'peer' | 'run' | 'failure'>
+
+export async function measure(name: PeerName, workload: Workload, run: number, timing: Timing): Promise<Measurement> {
+  const peer = await loadPeer(name)
+  const directory = mkdtempSync(join(tmpdir(), 'waybill-bench-'))
+  let broker: Broker | undefined
+  try {
+    broker = await peer.start(directory)
+    const figures = await runWorkload(peer, broker, directory, workload, timing)
+    return {
+      workload: workload.name,
+      peer: name,
+      run,
+      ...figures,
+      failure: figures.sums === undefined ? undefined : wrongSum(figures.sums),
+    }
+  } catch (error) {
+    return { workload: workload.name, peer: name, run, failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  } finally {
+    await broker?.stop()
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** Why a peer cannot take part in a workload; undefined when it can. */
+export function unsupported(peer: Peer, workload: Workload): string | undefined {
+  if (workload.kind !== 'throughput') return undefined
+  if (workload.acks && !peer.acks) return 'no acknowledgements'
+  if (workload.shape === 'topic' && !peer.topics) return 'no wildcard bindings'
+  return undefined
+}
+
+function runWorkload(peer: Peer, broker: Broker, directory: string, workload: Workload, timing: Timing): Promise<Figures> {
+  if (workload.kind === 'throughput') return runThroughput(peer, broker, directory, workload, timing)
+  if (workload.kind === 'latency') return runLatency(peer, broker, workload, timing)
+  return runIdle(peer, broker, workload, timing)
+}
+
+async function runThroughput(peer: Peer, broker: Broker, directory: string, workload: Throughput, timing: Timing): Promise<Figures> {
+  const ahead = Math.min(workload.ahead, peer.aheadMax)
+  const job = { peer: nameOf(peer), target: broker.target, workload, ahead, progress: join(directory, 'progress') }
+  const consumer = new RoleProcess<ConsumerRole>('consumer')
+  const producer = new RoleProcess<ProducerRole>('producer')
+  try {
+    await consumer.ask('start', job)
+    await producer.ask('start', job)
+    await sleep(timing.warmupMs)
+    const trees = [processTree(broker.pid), [producer.pid], [consumer.pid], [process.pid]]
+    const first = await sample(trees, [consumer.ask('mark'), producer.ask('mark')])
+    await sleep(timing.windowMs)
+    const last = await sample(trees, [consumer.ask('mark'), producer.ask('mark')])
+    const memory = memoryOf(processTree(broker.pid))
+    const sent = await producer.ask('stop')
+    const received = await consumer.ask('finish', sent.deliveries)
+    const delivered = between(first.marks[0], last.marks[0])
+    const published = between(first.marks[1], last.marks[1])
+    return {
+      deliveredPerSecond: delivered.perSecond,
+      publishedPerSecond: published.perSecond,
+      confirmed: workload.confirm === 'each' && peer.confirm !== undefined,
+      brokerCpuPerMillion: (cpuBetween(first, last, 0) / delivered.count) * 1e6,
+      cores: coresBetween(first, last, delivered.seconds),
+      brokerMemory: memory,
+      sums: sumsOf(sent, received),
+    }
+  } finally {
+    producer.stop()
+    consumer.stop()
+  }
+}
+
+async function runLatency(peer: Peer, broker: Broker, workload: Latency, timing: Timing): Promise<Figures> {
+  const probe = new RoleProcess<LatencyRole>('latency')
+  try {
+    await probe.ask('start', { peer: nameOf(peer), target: broker.target, bodySize: workload.bodySize, perSecond: workload.perSecond })
+    await sleep(timing.warmupMs)
+    const trees = [processTree(broker.pid), [probe.pid], [], [process.pid]]
+    const first = await sample(trees, [probe.ask('measure')])
+    await sleep(timing.latencyWindowMs)
+    const last = await sample(trees, [probe.ask('mark')])
+    const memory = memoryOf(processTree(broker.pid))
+    const { latencies, sent, received } = await probe.ask('stop')
+    const published = between(first.marks[0], last.marks[0])
+    return {
+      deliveredPerSecond: published.perSecond,
+      latency: {
+        p50: percentile(latencies, 50),
+        p99: percentile(latencies, 99),
+        p999: percentile(latencies, 99.9),
+        count: latencies.length,
+      },
+      brokerCpuPerMillion: (cpuBetween(first, last, 0) / published.count) * 1e6,
+      cores: coresBetween(first, last, published.seconds),
+      brokerMemory: memory,
+      sums: sumsOf(sent, received),
+    }
+  } finally {
+    probe.stop()
+  }
+}
+
+async function runIdle(peer: Peer, broker: Broker, workload: Idle, timing: Timing): Promise<Figures> {
+  const connections = Math.ceil(workload.connections / timing.idleDivisor)
+  const holder = new RoleProcess<IdleRole>('idle')
+  try {
+    await sleep(timing.settleMs)
+    const tree = processTree(broker.pid)
+    const before = memoryOf(tree)
+    const openMs = await holder.ask('start', { peer: nameOf(peer), target: broker.target, bodySize: workload.bodySize, connections })
+    await sleep(timing.settleMs)
+    const after = memoryOf(processTree(broker.pid))
+    const trees = [processTree(broker.pid), [holder.pid], [], [process.pid]]
+    const first = { ...cpuTimes(trees), atMs: Date.now() }
+    await sleep(timing.settleMs)
+    const last = { ...cpuTimes(trees), atMs: Date.now() }
+    const { ms, sent, received } = await holder.ask('deliver')
+    return {
+      idle: { connections, connectionSize: (after - before) / connections, openMs, deliverMs: ms },
+      cores: coresBetween(first, last, (last.atMs - first.atMs) / 1_000),
+      brokerMemory: after,
+      sums: sumsOf(sent, received),
+    }
+  } finally {
+    holder.stop()
+  }
+}
+
+interface Sample extends CpuTimes {
+  readonly marks: readonly Mark[]
+}
+
+async function sample(trees: readonly (readonly number[])[], asked: readonly Promise<Mark>[]): Promise<Sample> {
+  const marks = await Promise.all(asked)
+  return { ...cpuTimes(trees), marks }
+}
+
+function between(first: Mark | undefined, last: Mark | undefined) {
+  if (first === undefined || last === undefined) throw new Error('a mark is missing')
+  const seconds = (last.atMs - first.atMs) / 1_000
+  const count = last.count - first.count
+  return { count, seconds, perSecond: count / seconds }
+}
+
+function cpuBetween(first: CpuTimes, last: CpuTimes, tree: number): number {
+  return (last.trees[tree] ?? 0) - (first.trees[tree] ?? 0)
+}
+
+/** What is left of the machine's busy time after all that is ours is noise from elsewhere. */
+function coresBetween(first: CpuTimes, last: CpuTimes, seconds: number): Cores {
+  const cores = (tree: number) => cpuBetween(first, last, tree) / seconds
+  const [broker, producer, consumer, bench] = [cores(0), cores(1), cores(2), cores(3)]
+  const other = (last.machine - first.machine) / seconds - broker - producer - consumer - bench
+  return { broker, producer, consumer, other: Math.max(0, other) }
+}
+
+function sumsOf(sent: Sent, received: Received): Sums {
+  return {
+    published: sent.published,
+    expected: sent.deliveries,
+    delivered: received.count,
+    sumsAgree: sent.sum === received.sum,
+    damaged: received.damaged,
+    disordered: received.disordered,
+  }
+}
+
+function wrongSum(sums: Sums): string | undefined {
+  if (sums.delivered !== sums.expected) return `${sums.expected} deliveries expected, ${sums.delivered} came`
+  if (sums.damaged > 0) return `${sums.damaged} damaged bodies`
+  if (sums.disordered > 0) return `${sums.disordered} deliveries out of order`
+  return sums.sumsAgree ? undefined : 'the sum over the bodies received is not that over the bodies sent'
+}
+
+function nameOf(peer: Peer): PeerName {
+  if (!isPeerName(peer.name)) throw new Error(`'${peer.name}' is not in the list of peers`)
+  return peer.name
+}
