@@ -63,8 +63,9 @@ class Node<T> {
 
 export class TopicTrie<T> {
   readonly #root = new Node<T>(undefined, '')
+  /** The nodes alive before and behind a word; lists that are used again and again. */
   #alive: Node<T>[] = []
-  #next: Node<T>[] = []
+  #found: Node<T>[] = []
   #step = 0
   #visitedCount = 0
   #nodeCount = 1
@@ -123,21 +124,35 @@ export class TopicTrie<T> {
 
   /** Adds the targets of every pattern that the key matches. */
   match(key: string, into: TargetSink<T>): void {
-    if (this.#size === 0) return
-    this.#begin()
-    this.#enter(this.#root)
+    let alive = this.#alive
+    let found = this.#found
+    let step = ++this.#step
+    found.length = 0
+    find(this.#root, found, step)
     for (const word of wordsOf(key)) {
-      const alive = this.#begin()
+      const before = alive
+      alive = found
+      found = before
+      found.length = 0
+      step++
       for (let i = 0; i < alive.length; i++) {
         const node = alive[i]!
         const child = node.children?.get(word)
-        if (child !== undefined) this.#enter(child)
-        if (node.star !== undefined) this.#enter(node.star)
-        if (node.isHash) this.#enter(node)
+        if (child !== undefined) find(child, found, step)
+        if (node.star !== undefined) find(node.star, found, step)
+        if (node.isHash) find(node, found, step)
       }
-      if (this.#next.length === 0) return
+      this.#visitedCount += alive.length
+      if (found.length === 0) break
     }
-    for (const { targets } of this.#next) if (targets !== undefined) for (const target of targets) into.add(target)
+    this.#visitedCount += found.length
+    for (let i = 0; i < found.length; i++) {
+      const targets = found[i]!.targets
+      if (targets !== undefined) for (const target of targets) into.add(target)
+    }
+    this.#alive = alive
+    this.#found = found
+    this.#step = step
   }
 
   invariants(): void {
@@ -156,24 +171,13 @@ export class TopicTrie<T> {
     assert.equal(nodes, this.#nodeCount)
     assert.equal(bindings, this.#size)
   }
+}
 
-  /** Begins a step: what was found in the last one is alive, nothing is found yet. Both lists are used again and again. */
-  #begin(): Node<T>[] {
-    const alive = this.#next
-    this.#next = this.#alive
-    this.#next.length = 0
-    this.#alive = alive
-    this.#step++
-    return alive
-  }
-
-  /** Finds a node, and with it the `#` below it and below that, as they stand for no word too. */
-  #enter(found: Node<T>): void {
-    for (let node: Node<T> | undefined = found; node !== undefined && node.step !== this.#step; node = node.hash) {
-      node.step = this.#step
-      this.#next.push(node)
-      this.#visitedCount++
-    }
+/** Finds a node, and with it the `#` below it and below that, as they stand for no word too. */
+function find<T>(first: Node<T>, found: Node<T>[], step: number): void {
+  for (let node: Node<T> | undefined = first; node !== undefined && node.step !== step; node = node.hash) {
+    node.step = step
+    found.push(node)
   }
 }
 
