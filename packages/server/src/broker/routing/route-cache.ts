@@ -1,0 +1,234 @@
+// Hot: every published record is looked up here. Typed arrays, no allocation but when a route is added.
+/**
+ * Routes by the names in a record, without decoding them: exchange size, key size, exchange and key, as they lie in it [P-3.1].
+ *
+ *     hash of the names ─▶ #slots   hash | serial      open addressing, at most half full
+ *                                          │
+ *                             serial − base = index ─▶ #routes, #starts ─▶ #words   own copy of the names, compared in full
+ *
+ * Names are read as little-endian words of four bytes: one with both sizes, then the bytes, filled up with zeros.
+ *
+ * Invariant: what `get` gives was set for exactly these names since the last `bump`. Serials rise; one below `base` is of an older
+ * generation, and its slot counts as empty. So forgetting everything is one assignment, which is also what happens when the cache is
+ * full: it starts over. It never holds more than `routeCountMax` routes and `namesSizeMax` bytes of names.
+ *
+ * Who knows the hash can make names collide: only so many slots are looked at, and a route that finds none takes the first.
+ */
+import assert from 'node:assert'
+
+export interface RouteCacheOptions {
+  readonly routeCountMax?: number
+  readonly namesSizeMax?: number
+  /** Starts the hash; should be hard to guess where publishers are not trusted. */
+  readonly seed?: number
+}
+
+const defaultRouteCountMax = 65_536
+const defaultNamesSizeMax = 8 << 20
+const firstSlotCount = 1_024
+const firstWordCount = 4_096
+const probeCountMax = 16
+/** Most words that names can take: sizes, and 2 x 255 bytes. */
+const wordCountMax = 1 + Math.ceil(510 / 4)
+const serialMax = 0x7fffffff
+
+export class RouteCache<R> {
+  readonly #routeCountMax: number
+  readonly #wordCountMax: number
+  readonly #seed: number
+  /** Hash and serial, side by side. */
+  #slots = new Int32Array(firstSlotCount * 2)
+  #slotMask = firstSlotCount - 1
+  /** Of the oldest route that counts. */
+  #base = 1
+  #routes: R[] = []
+  #starts = new Int32Array(firstSlotCount / 2)
+  #hashes = new Int32Array(firstSlotCount / 2)
+  #words = new Int32Array(firstWordCount)
+  #wordCount = 0
+  /** The names looked at now, and their hash. */
+  readonly #names = new Int32Array(wordCountMax)
+  #namesCount = 0
+  #hash = 0
+  /** Index of the route that was found or set last, or -1. It is the latest of its names: an older one may have lost its slot. */
+  #last = -1
+
+  constructor(options: RouteCacheOptions = {}) {
+    this.#routeCountMax = options.routeCountMax ?? defaultRouteCountMax
+    this.#wordCountMax = (options.namesSizeMax ?? defaultNamesSizeMax) >> 2
+    this.#seed = (options.seed ?? 0x2f6e2b1) | 0
+    assert(this.#routeCountMax >= 1)
+    assert(this.#wordCountMax >= wordCountMax, 'room for the longest names')
+  }
+
+  /** How many routes it knows. */
+  get size(): number {
+    return this.#routes.length
+  }
+
+  /** Bytes of memory that it takes, without the routes themselves. */
+  get memorySize(): number {
+    const { byteLength } = this.#slots
+    return byteLength + this.#starts.byteLength + this.#hashes.byteLength + this.#words.byteLength + this.#names.byteLength
+  }
+
+  /** The route of the record that begins at `at`, if it is known. */
+  get(bytes: Uint8Array, at: number): R | undefined {
+    if (this.#last >= 0 && this.#isLast(bytes, at)) return this.#routes[this.#last]
+    this.#read(bytes, at)
+    const index = this.#find()
+    if (index < 0) return undefined
+    this.#last = index
+    return this.#routes[index]
+  }
+
+  /** Remembers the route of the record that begins at `at`. */
+  set(bytes: Uint8Array, at: number, route: R): void {
+    this.#read(bytes, at)
+    const known = this.#find()
+    if (known >= 0) {
+      this.#routes[known] = route
+      this.#last = known
+      return
+    }
+    if (this.#routes.length === this.#routeCountMax || this.#wordCount + this.#namesCount > this.#wordCountMax) this.bump()
+    this.#makeRoom()
+    const index = this.#routes.length
+    this.#starts[index] = this.#wordCount
+    this.#hashes[index] = this.#hash
+    for (let i = 0; i < this.#namesCount; i++) this.#words[this.#wordCount + i] = this.#names[i]!
+    this.#wordCount += this.#namesCount
+    this.#routes.push(route)
+    this.#file(this.#hash, this.#base + index)
+    this.#last = index
+  }
+
+  /** Forgets everything, at once: names or bindings have changed. */
+  bump(): void {
+    this.#base += this.#routes.length
+    this.#routes = []
+    this.#wordCount = 0
+    this.#last = -1
+    if (this.#base > serialMax - this.#routeCountMax) {
+      this.#slots.fill(0)
+      this.#base = 1
+    }
+  }
+
+  invariants(): void {
+    assert(this.#routes.length <= this.#routeCountMax)
+    assert(this.#routes.length * 2 <= this.#slotMask + 1)
+    assert(this.#wordCount <= this.#wordCountMax)
+    assert(this.#base + this.#routes.length <= serialMax)
+    let filed = 0
+    for (let slot = 0; slot <= this.#slotMask; slot++) {
+      const index = this.#slots[slot * 2 + 1]! - this.#base
+      if (index < 0) continue
+      filed++
+      assert(index < this.#routes.length, 'a slot of this generation has a route')
+      assert.equal(this.#slots[slot * 2], this.#hashes[index])
+    }
+    assert(filed <= this.#routes.length)
+  }
+
+  /** Whether the record has the names that were found last: then nothing needs to be hashed. */
+  #isLast(bytes: Uint8Array, at: number): boolean {
+    const words = this.#words
+    let word = this.#starts[this.#last]!
+    const sizes = bytes[at + 6]! | (bytes[at + 7]! << 8)
+    if (words[word] !== sizes) return false
+    let i = at + 16
+    const end = i + (sizes & 255) + (sizes >> 8)
+    for (; i + 4 <= end; i += 4) {
+      if (words[++word] !== (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24))) return false
+    }
+    return i === end || words[word + 1] === tail(bytes, i, end)
+  }
+
+  /** Takes the names of the record into words, and their hash. */
+  #read(bytes: Uint8Array, at: number): void {
+    const names = this.#names
+    const sizes = bytes[at + 6]! | (bytes[at + 7]! << 8)
+    let hash = Math.imul(this.#seed ^ sizes, 0x9e3779b1)
+    let count = 0
+    names[count++] = sizes
+    let i = at + 16
+    const end = i + (sizes & 255) + (sizes >> 8)
+    for (; i + 4 <= end; i += 4) {
+      const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
+      names[count++] = word
+      hash = Math.imul(hash ^ (hash >>> 15) ^ word, 0x85ebca6b)
+    }
+    if (i < end) {
+      const word = tail(bytes, i, end)
+      names[count++] = word
+      hash = Math.imul(hash ^ (hash >>> 15) ^ word, 0x85ebca6b)
+    }
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+    this.#hash = hash ^ (hash >>> 16)
+    this.#namesCount = count
+  }
+
+  /** Index of the route of the names that were read, or -1. */
+  #find(): number {
+    const slots = this.#slots
+    const hash = this.#hash
+    for (let probe = 0; probe < probeCountMax; probe++) {
+      const slot = ((hash + probe) & this.#slotMask) << 1
+      const index = slots[slot + 1]! - this.#base
+      if (index < 0) return -1
+      if (slots[slot] === hash && this.#isAt(index)) return index
+    }
+    return -1
+  }
+
+  /** Whether the names that were read are those of a route. */
+  #isAt(index: number): boolean {
+    const names = this.#names
+    const words = this.#words
+    const start = this.#starts[index]!
+    for (let i = 0; i < this.#namesCount; i++) if (words[start + i] !== names[i]) return false
+    return true
+  }
+
+  #file(hash: number, serial: number): void {
+    const slots = this.#slots
+    let slot = (hash & this.#slotMask) << 1
+    for (let probe = 0; probe < probeCountMax; probe++) {
+      const other = ((hash + probe) & this.#slotMask) << 1
+      if (slots[other + 1]! >= this.#base) continue
+      slot = other
+      break
+    }
+    slots[slot] = hash
+    slots[slot + 1] = serial
+  }
+
+  /** Makes room for the names that were read and for one more route; within the limits, as they were checked before. */
+  #makeRoom(): void {
+    if (this.#wordCount + this.#namesCount > this.#words.length) {
+      this.#words = copied(this.#words, Math.min(this.#wordCountMax, this.#words.length * 2))
+    }
+    const count = this.#routes.length
+    if (count < this.#starts.length) return
+    this.#starts = copied(this.#starts, count * 2)
+    this.#hashes = copied(this.#hashes, count * 2)
+    this.#slots = new Int32Array(this.#slots.length * 2)
+    this.#slotMask = this.#slotMask * 2 + 1
+    for (let index = 0; index < count; index++) this.#file(this.#hashes[index]!, this.#base + index)
+  }
+}
+
+/** The last one to three bytes as a word. */
+function tail(bytes: Uint8Array, from: number, end: number): number {
+  let word = bytes[from]!
+  if (from + 1 < end) word |= bytes[from + 1]! << 8
+  if (from + 2 < end) word |= bytes[from + 2]! << 16
+  return word
+}
+
+function copied(from: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const to = new Int32Array(length)
+  to.set(from)
+  return to
+}
