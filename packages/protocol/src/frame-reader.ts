@@ -9,7 +9,7 @@
  *
  * Invariant: whatever way the same bytes are cut, the sink sees the same frames and the reader ends in the same fault.
  */
-import { copyBytes, readU32 } from './bytes.js'
+import { copyBytes, readU16, readU32 } from './bytes.js'
 import { correlationSize, Flag, type FrameFault, frameHeaderSize, sizeFieldSize } from './frame.js'
 
 const frameSizeMin = frameHeaderSize - sizeFieldSize
@@ -61,6 +61,26 @@ export class FrameReader {
   /** What `partialSize` will be when that frame is whole, or 0 while its size field is not there. */
   get expectedSize(): number {
     return this.#carried < sizeFieldSize ? 0 : sizeFieldSize + readU32(this.#carry, 0)
+  }
+
+  /** Type of the frame that is not whole yet; known from 8 carried bytes on. */
+  get expectedType(): number {
+    return this.#carried < frameHeaderSize ? 0 : this.#carry[4]
+  }
+
+  /** Channel of the frame that is not whole yet; known from 8 carried bytes on. */
+  get expectedChannel(): number {
+    return this.#carried < frameHeaderSize ? 0 : readU16(this.#carry, 6)
+  }
+
+  /** The type of the frame that is not whole; only when `partialSize` is at least `frameHeaderSize`. */
+  get expectedType(): number {
+    return this.#carry[4]
+  }
+
+  /** The channel of the frame that is not whole; only when `partialSize` is at least `frameHeaderSize`. */
+  get expectedChannel(): number {
+    return (this.#carry[6] << 8) | this.#carry[7]
   }
 
   /** The sink gets nothing more; `read` and `scan` say so by false and -1. */

@@ -10,6 +10,6 @@ export function writeHeartbeat(target: Uint8Array, at: number): number {
 }
 
 /** 0, or the number of `frameMalformed`. */
-export function checkHeartbeat(from: number, to: number): number {
+export function checkHeartbeat(_bytes: Uint8Array, from: number, to: number): number {
   return from === to ? 0 : ErrorCode.frameMalformed.code
 }

@@ -20,7 +20,7 @@ export function writeWindow(target: Uint8Array, at: number, channel: number, con
 }
 
 /** 0, or the number of `frameMalformed`. */
-export function checkWindow(from: number, to: number): number {
+export function checkWindow(_bytes: Uint8Array, from: number, to: number): number {
   return to - from === windowBodySize ? 0 : ErrorCode.frameMalformed.code
 }
 
