@@ -73,16 +73,6 @@ export class FrameReader {
     return this.#carried < frameHeaderSize ? 0 : readU16(this.#carry, 6)
   }
 
-  /** The type of the frame that is not whole; only when `partialSize` is at least `frameHeaderSize`. */
-  get expectedType(): number {
-    return this.#carry[4]
-  }
-
-  /** The channel of the frame that is not whole; only when `partialSize` is at least `frameHeaderSize`. */
-  get expectedChannel(): number {
-    return (this.#carry[6] << 8) | this.#carry[7]
-  }
-
   /** The sink gets nothing more; `read` and `scan` say so by false and -1. */
   stop(): void {
     this.#stopped = true
@@ -120,7 +110,8 @@ export class FrameReader {
       let body = at + frameHeaderSize
       let correlation = 0
       if ((flags & Flag.correlated) !== 0) {
-        if (size < frameSizeMin + correlationSize) return this.#fail('frameMalformed', `a correlated frame of ${size} bytes has no room for its id`)
+        if (size < frameSizeMin + correlationSize)
+          return this.#fail('frameMalformed', `a correlated frame of ${size} bytes has no room for its id`)
         if (end > to) break
         correlation = readU32(bytes, body)
         if (correlation === 0) return this.#fail('frameMalformed', 'a correlation id is not 0')

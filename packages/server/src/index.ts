@@ -1,2 +1,2 @@
-/** The public surface of @waybill/server. */
-export {}
+/** The broker: run it in any Node process with `createBroker`. */
+export { type Broker, createBroker, type CreateBrokerOptions } from './create-broker.js'

@@ -1,0 +1,222 @@
+/**
+ * The broker's core: virtual hosts, queues, consumers, and the messages between them. Here exchanges and queues meet.
+ *
+ * A command's answer is its return value (a plain result, or a `Refusal`); what happens to others goes through the
+ * `Receiver` of each consumer. The core is told the time, and does nothing between calls:
+ *
+ *     accept (publish, settle, declare …) → tick(now) → dispatch() → [the turn sends what came out]
+ */
+import assert from 'node:assert'
+import type { Headers } from '@waybill/protocol'
+import { readHeaders } from '@waybill/protocol'
+import type { Entropy } from '../ports/entropy.js'
+import type { BrokerLimits } from './limits.js'
+import { PagePool } from './queues/page.js'
+import { Queue, type QueueHome, type QueueOptions } from './queues/queue.js'
+import { Consumer, type ConsumerOptions, type Receiver } from './queues/consumer.js'
+import { Refusal } from './refusal.js'
+import { readNames } from './routing/names.js'
+import type { Route } from './routing/route.js'
+import { Slabs } from './store/slabs.js'
+import type { Timers } from './timers/timed.js'
+import { VirtualHost } from './virtual-host.js'
+
+const retryFirstMs = 1_000
+const retryMaxMs = 60_000
+const retrySpread = 0.2
+
+export interface BrokerOptions {
+  readonly virtualHosts: readonly string[]
+  readonly limits: BrokerLimits
+  readonly timers: Timers
+  readonly entropy: Entropy
+  /** Monotonic ms at the start. */
+  readonly now: number
+}
+
+export class Broker implements QueueHome {
+  readonly limits: BrokerLimits
+  readonly slabs = new Slabs()
+  readonly pages = new PagePool()
+  readonly virtualHosts = new Map<string, VirtualHost>()
+  queueCount = 0
+  exchangeCount = 0
+  /** The time of this turn. */
+  now: number
+  readonly #timers: Timers
+  readonly #entropy: Entropy
+  #dirty: Queue[] = []
+  #nextMessageId = 1
+
+  constructor(options: BrokerOptions) {
+    this.limits = options.limits
+    this.#timers = options.timers
+    this.#entropy = options.entropy
+    this.now = options.now
+    for (const name of options.virtualHosts) this.virtualHosts.set(name, new VirtualHost(name))
+  }
+
+  /** Bytes that messages and their places take. */
+  get usedSize(): number {
+    return this.slabs.usedSize + this.pages.usedSize
+  }
+
+  // ─── publishing ─────────────────────────────────────────────────────────
+
+  /** Hot. The route of the record at `at`, by its names, and by its headers where an exchange asks for them. */
+  route(host: VirtualHost, bytes: Uint8Array, at: number): Route {
+    const known = host.routes.get(bytes, at)
+    if (known !== undefined) return known
+    const names = readNames(bytes, at)
+    let headers: Headers | undefined
+    const route = host.route(names.exchange, names.routingKey, () => (headers ??= readHeaders(bytes, at)))
+    if (!route.dynamic) host.routes.set(bytes, at, route)
+    return route
+  }
+
+  /** Hot. Gives a stored record to every queue of its route, and an id to the message. */
+  enqueue(route: Route, slab: number, offset: number, size: number, persistent: boolean): number {
+    const id = this.#nextMessageId++
+    const queues = route.queues
+    for (let i = 0; i < queues.length; i++) queues[i].push(slab, offset, size, id, persistent)
+    const exchange = route.exchange
+    if (exchange !== undefined) {
+      exchange.publishedCount++
+      if (queues.length === 0) exchange.unroutableCount++
+    }
+    return id
+  }
+
+  // ─── consuming ──────────────────────────────────────────────────────────
+
+  consume(host: VirtualHost, connection: number, queueName: string, receiver: Receiver, options: ConsumerOptions): Consumer | Refusal {
+    const queue = this.usable(host, connection, queueName)
+    if (queue instanceof Refusal) return queue
+    const [first] = queue.consumers
+    if (first?.exclusive || (options.exclusive && first !== undefined)) {
+      return new Refusal('resourceLocked', `queue '${queueName}' has ${first.exclusive ? 'an exclusive consumer' : 'consumers'}; cancel first`)
+    }
+    if (queue.consumers.size >= this.limits.queueConsumerCount) {
+      return new Refusal('limitExceeded', `queue '${queueName}' has ${queue.consumers.size} consumers, as many as queueConsumerCount allows`, {
+        limit: 'queueConsumerCount',
+      })
+    }
+    const consumer = new Consumer(queue, receiver, options)
+    queue.usedAt = this.now
+    queue.addConsumer(consumer)
+    return consumer
+  }
+
+  /** Takes a consumer off its queue. What it holds stays unsettled until `settle` or `giveBack`. */
+  cancel(consumer: Consumer): void {
+    if (consumer.ended) return
+    consumer.queue.usedAt = this.now
+    consumer.queue.removeConsumer(consumer)
+  }
+
+  /** Hot. One delivery is settled; the window gets it back. `delayMs` below 0 means the queue's back-off. */
+  settle(consumer: Consumer, place: number, size: number, outcome: number, delayMs: number): void {
+    consumer.unsettledCount--
+    consumer.unsettledSize -= size
+    if (consumer.ack === 'manual') consumer.queue.settle(place, outcome, delayMs)
+    if (!consumer.ended) consumer.queue.wake()
+  }
+
+  // ─── the turn ───────────────────────────────────────────────────────────
+
+  /** Hands out what has become ready. Nothing is ready afterwards that somebody with credit could take. */
+  dispatch(): void {
+    while (this.#dirty.length > 0) {
+      const dirty = this.#dirty
+      this.#dirty = []
+      for (const queue of dirty) {
+        queue.isDirty = false
+        if (!queue.deleted) queue.dispatch()
+      }
+    }
+  }
+
+  /** Hands out what one queue has ready, now: a `get` that does not wait. */
+  dispatchQueue(queue: Queue): void {
+    queue.dispatch()
+  }
+
+  get hasWork(): boolean {
+    return this.#dirty.length > 0
+  }
+
+  // ─── what queues ask of their home ──────────────────────────────────────
+
+  dirty(queue: Queue): void {
+    if (queue.isDirty) return
+    queue.isDirty = true
+    this.#dirty.push(queue)
+  }
+
+  retryIn(queue: Queue, place: number, delayMs: number): void {
+    this.#timers.insert(this.now + delayMs, queue, place)
+  }
+
+  backoffMs(failureCount: number): number {
+    const base = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(failureCount - 1, 16))
+    return Math.round(base * (1 - retrySpread + 2 * retrySpread * this.#entropy.random()))
+  }
+
+  abandoned(queue: Queue): void {
+    queue.usedAt = this.now
+    if (queue.options.autoDelete) this.dropQueue(queue)
+  }
+
+  /** `expiresMs` has run since a use; it goes if there was none since. */
+  expiryDue(queue: Queue, now: number): void {
+    const expiresMs = queue.options.expiresMs
+    if (queue.deleted || expiresMs === undefined) return
+    const usedAt = queue.consumers.size > 0 ? now : queue.usedAt
+    if (usedAt + expiresMs <= now) this.dropQueue(queue)
+    else this.#timers.insert(usedAt + expiresMs, queue, Queue.expiry)
+  }
+
+  // ─── queues come and go ─────────────────────────────────────────────────
+
+  makeQueue(host: VirtualHost, name: string, options: QueueOptions, owner: number): Queue {
+    const queue = new Queue(name, options, owner, host.name, this)
+    queue.usedAt = this.now
+    host.addQueue(queue)
+    this.queueCount++
+    if (options.expiresMs !== undefined) this.#timers.insert(this.now + options.expiresMs, queue, Queue.expiry)
+    return queue
+  }
+
+  /** Takes a queue away, with its bindings; its consumers are told. Returns how many messages were ready. */
+  dropQueue(queue: Queue): number {
+    assert(!queue.deleted)
+    this.virtualHosts.get(queue.virtualHost)!.removeQueue(queue)
+    this.queueCount--
+    return queue.delete()
+  }
+
+  queueName(): string {
+    return `wb.${this.#entropy.name(20)}`
+  }
+
+  /** The connection is gone: so are its exclusive queues. Its channels have given back what they held. */
+  connectionClosed(host: VirtualHost, connection: number): void {
+    for (const queue of [...host.queues.values()]) if (queue.owner === connection && !queue.deleted) this.dropQueue(queue)
+  }
+
+  /** A queue that this connection may use; asking for it counts as a use. */
+  usable(host: VirtualHost, connection: number, name: string): Queue | Refusal {
+    const queue = host.queue(name)
+    if (queue === undefined) return new Refusal('notFound', `no queue '${name}' in virtual host '${host.name}'; declare it first`)
+    if (queue.owner !== 0 && queue.owner !== connection) {
+      return new Refusal('resourceLocked', `queue '${name}' belongs to another connection: it is exclusive`)
+    }
+    queue.usedAt = this.now
+    return queue
+  }
+
+  invariants(): void {
+    this.slabs.invariants()
+    for (const host of this.virtualHosts.values()) for (const queue of host.queues.values()) queue.invariants()
+  }
+}

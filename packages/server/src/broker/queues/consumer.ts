@@ -1,0 +1,83 @@
+// Hot: asked for each delivery.
+import assert from 'node:assert'
+
+
+/** The queue as its consumers see it. */
+export interface DeliverySource {
+  readonly name: string
+  usedAt: number
+  settle(place: number, outcome: number, delayMs: number): void
+  /** Credit has come back. */
+  wake(): void
+  removeConsumer(consumer: Consumer): void
+}
+
+/**
+ * Where deliveries go: the channel that a consumer belongs to. Called for each delivery, so it only writes into
+ * typed arrays; the bytes stay where they are until the end of the turn.
+ */
+export interface Receiver {
+  deliver(consumer: Consumer, place: number, slab: number, offset: number, size: number, id: number, meta: number): void
+  /** The broker has ended the consumer: its queue is gone. */
+  ended(consumer: Consumer, reason: 'queue-deleted'): void
+  /** A `get` is over: it has had its message, or nothing came in time. */
+  got(consumer: Consumer, found: boolean): void
+}
+
+export interface ConsumerOptions {
+  /** Chosen by the client, 1 to 2^32 - 1. */
+  readonly id: number
+  readonly ack: 'manual' | 'none'
+  /** Most unsettled messages. */
+  readonly prefetch: number
+  /** Most unsettled bytes; one message may exceed them. */
+  readonly prefetchSize: number
+  readonly exclusive: boolean
+  /** Higher is served first. */
+  readonly priority: number
+  /** A `get`: ends with its first message. */
+  readonly once: boolean
+}
+
+/** One consumer of a queue and its window: unsettledCount <= what prefetch was when they were sent. */
+export class Consumer {
+  readonly queue: DeliverySource
+  readonly receiver: Receiver
+  readonly id: number
+  readonly ack: 'manual' | 'none'
+  readonly exclusive: boolean
+  readonly priority: number
+  readonly once: boolean
+  prefetch: number
+  prefetchSize: number
+  unsettledCount = 0
+  unsettledSize = 0
+  deliveredCount = 0
+  /** Its connection does not take what it has been sent: nothing more until it does. */
+  held = false
+  ended = false
+
+  constructor(queue: DeliverySource, receiver: Receiver, options: ConsumerOptions) {
+    this.queue = queue
+    this.receiver = receiver
+    this.id = options.id
+    this.ack = options.ack
+    this.exclusive = options.exclusive
+    this.priority = options.priority
+    this.once = options.once
+    this.prefetch = options.prefetch
+    this.prefetchSize = options.prefetchSize
+  }
+
+  /** Whether a record of this size fits into what is left of the window. */
+  canTake(size: number): boolean {
+    if (this.held || this.unsettledCount >= this.prefetch) return false
+    return this.unsettledCount === 0 || this.unsettledSize + size <= this.prefetchSize
+  }
+
+  invariants(): void {
+    assert(this.unsettledCount >= 0)
+    assert(this.unsettledSize >= 0)
+    assert(this.unsettledCount > 0 || this.unsettledSize === 0)
+  }
+}

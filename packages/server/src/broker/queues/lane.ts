@@ -1,0 +1,230 @@
+// Hot: the index of a queue. Typed arrays only; no allocation but for pages.
+/**
+ * The places of a queue in order, as pages:
+ *
+ *     first page            last page
+ *     │x·x·····││········││xxxxx───│          · settled   x ready or away   ─ not used yet
+ *
+ * A message's place is its number for ever. Taking is the first ready bit, requeueing sets the bit again, settling
+ * empties the place, browsing is a cursor: each in constant time. A page whose last message has gone is given back,
+ * wherever it stands; so one message that nobody settles keeps a page, not all that came behind it.
+ */
+import assert from 'node:assert'
+import type { PagePool } from './page.js'
+import { Meta, type Page, pageBits, pageSize } from './page.js'
+
+const indexMask = pageSize - 1
+/** An empty lane whose next place has this index in its page begins a new page. */
+const restartFrom = 64
+
+export class Lane {
+  readonly #pool: PagePool
+  #pages: (Page | undefined)[] = []
+  /** Number of the page at #pages[0]. */
+  #firstPage = 0
+  #next = 0
+  /** No page below this number has a ready place. */
+  #readyPage = 0
+  readyCount = 0
+  liveCount = 0
+  /** Bytes of records that are ready. */
+  readySize = 0
+  /** Bytes of records, ready or away. */
+  liveSize = 0
+
+  constructor(pool: PagePool) {
+    this.#pool = pool
+  }
+
+  /** The place that the next message will take. */
+  get nextPlace(): number {
+    return this.#next
+  }
+
+  /** Adds a message behind the last; it is ready. Returns its place. */
+  push(slab: number, offset: number, size: number, id: number, meta: number): number {
+    let place = this.#next
+    if (this.liveCount === 0 && (place & indexMask) >= restartFrom) place = this.#restart()
+    const page = this.#pageFor(place)
+    const index = place & indexMask
+    if (index >= page.ids.length) this.#pool.grow(page)
+    const words = page.words
+    const at = index << 2
+    words[at] = slab
+    words[at + 1] = offset
+    words[at + 2] = size
+    words[at + 3] = meta
+    page.ids[index] = id
+    page.ready[index >> 5]! |= 1 << (index & 31)
+    page.readyCount++
+    page.liveCount++
+    this.readyCount++
+    this.liveCount++
+    this.readySize += size
+    this.liveSize += size
+    this.#next = place + 1
+    return place
+  }
+
+  /** The first ready place, or -1. It stays ready until `take`. */
+  firstReady(): number {
+    if (this.readyCount === 0) return -1
+    for (let n = this.#readyPage; ; n++) {
+      const page = this.#pages[n - this.#firstPage]
+      if (page === undefined || page.readyCount === 0) continue
+      this.#readyPage = n
+      const ready = page.ready
+      for (let w = 0; ; w++) {
+        const bits = ready[w]!
+        if (bits !== 0) return n * pageSize + (w << 5) + 31 - Math.clz32(bits & -bits)
+      }
+    }
+  }
+
+  /** Takes a ready place: it is away now. */
+  take(place: number): void {
+    const page = this.page(place)!
+    const index = place & indexMask
+    page.ready[index >> 5]! &= ~(1 << (index & 31))
+    page.readyCount--
+    this.readyCount--
+    this.readySize -= page.words[(index << 2) + 2]!
+  }
+
+  /** Puts a place that is away back: ready, where it was. */
+  putBack(place: number): void {
+    const page = this.page(place)!
+    const index = place & indexMask
+    page.ready[index >> 5]! |= 1 << (index & 31)
+    page.readyCount++
+    this.readyCount++
+    this.readySize += page.words[(index << 2) + 2]!
+    const n = this.#pageNumber(place)
+    if (n < this.#readyPage) this.#readyPage = n
+  }
+
+  /** Empties a place that is away. The caller releases the bytes. */
+  remove(place: number): void {
+    const page = this.page(place)!
+    const at = (place & indexMask) << 2
+    this.liveCount--
+    this.liveSize -= page.words[at + 2]!
+    page.words[at + 2] = 0
+    if (--page.liveCount === 0) this.#drop(place)
+  }
+
+  /** The page of a place, or undefined when nothing of that page is left. */
+  page(place: number): Page | undefined {
+    return this.#pages[this.#pageNumber(place) - this.#firstPage]
+  }
+
+  /** Whether a message is at the place. */
+  has(place: number): boolean {
+    const page = this.page(place)
+    if (page === undefined) return false
+    const index = place & indexMask
+    return index < page.ids.length && place < this.#next && page.words[(index << 2) + 2] !== 0
+  }
+
+  /** The first place at or behind `from` that holds a message, or -1: a cursor for browsing and moving. */
+  seek(from: number): number {
+    let n = Math.max(this.#pageNumber(from), this.#firstPage)
+    let index = n === this.#pageNumber(from) ? from & indexMask : 0
+    for (; n - this.#firstPage < this.#pages.length; n++, index = 0) {
+      const page = this.#pages[n - this.#firstPage]
+      if (page === undefined) continue
+      for (; index < page.ids.length; index++) {
+        const place = n * pageSize + index
+        if (place >= this.#next) return -1
+        if (page.words[(index << 2) + 2] !== 0) return place
+      }
+    }
+    return -1
+  }
+
+  invariants(): void {
+    let ready = 0
+    let live = 0
+    let readySize = 0
+    let liveSize = 0
+    for (const [i, page] of this.#pages.entries()) {
+      if (page === undefined) continue
+      let pageReady = 0
+      let pageLive = 0
+      for (let index = 0; index < page.ids.length; index++) {
+        const place = (this.#firstPage + i) * pageSize + index
+        const isReady = (page.ready[index >> 5]! & (1 << (index & 31))) !== 0
+        const size = place < this.#next ? page.words[(index << 2) + 2]! : 0
+        if (isReady) {
+          assert(size > 0, `place ${place} is ready and empty`)
+          assert((page.words[(index << 2) + 3]! & (Meta.unsettled | Meta.delayed)) === 0, `place ${place} is ready and away`)
+          pageReady++
+          readySize += size
+        }
+        if (size > 0 && this.has(place)) {
+          pageLive++
+          liveSize += size
+        }
+      }
+      assert.equal(pageReady, page.readyCount)
+      assert.equal(pageLive, page.liveCount)
+      if (pageReady > 0) assert(this.#firstPage + i >= this.#readyPage)
+      ready += pageReady
+      live += pageLive
+    }
+    assert.equal(ready, this.readyCount)
+    assert.equal(live, this.liveCount)
+    assert.equal(readySize, this.readySize)
+    assert.equal(liveSize, this.liveSize)
+  }
+
+  #pageNumber(place: number): number {
+    return place < 0x40000000 ? place >> pageBits : Math.floor(place / pageSize)
+  }
+
+  #pageFor(place: number): Page {
+    const n = this.#pageNumber(place)
+    const i = n - this.#firstPage
+    if (i === this.#pages.length - 1) {
+      const page = this.#pages[i]
+      if (page !== undefined) return page
+    }
+    if (this.#pages.length === 0) {
+      this.#firstPage = n
+      this.#readyPage = n
+    }
+    const page = this.#pool.take(this.liveCount >= 64)
+    this.#pages[n - this.#firstPage] = page
+    return page
+  }
+
+  /** An empty lane goes on at the beginning of a page, so that a short queue needs the first places of small pages only. */
+  #restart(): number {
+    for (const page of this.#pages) if (page !== undefined) this.#pool.give(page)
+    this.#pages.length = 0
+    return Math.ceil(this.#next / pageSize) * pageSize
+  }
+
+  /** Gives back the page of a place: nothing is left in it. The last page stays while places in it are still to come. */
+  #drop(place: number): void {
+    const n = this.#pageNumber(place)
+    const i = n - this.#firstPage
+    if (i === this.#pages.length - 1) {
+      if (this.#pageNumber(this.#next) === n && this.liveCount > 0) return
+      if (this.#pageNumber(this.#next) === n && this.#pages.length === 1) return
+    }
+    this.#pool.give(this.#pages[i]!)
+    this.#pages[i] = undefined
+    let gone = 0
+    while (gone < this.#pages.length && this.#pages[gone] === undefined) gone++
+    if (gone === this.#pages.length) {
+      this.#pages.length = 0
+      return
+    }
+    if (gone >= 64 || gone * 2 >= this.#pages.length) {
+      this.#pages.splice(0, gone)
+      this.#firstPage += gone
+      if (this.#readyPage < this.#firstPage) this.#readyPage = this.#firstPage
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// Hot: the entries of queues. Typed arrays only.
+/**
+ * 1,024 consecutive places of a queue, and which of them are ready:
+ *
+ *     words   slab | offset | size | meta   4 x u32 a place          ids   message id, one f64 a place
+ *     ready   one bit a place                                        live  places that hold a message
+ *
+ * `size` 0 means that nothing is there. Most queues are short: a page begins with room for 64 places and grows
+ * when a place beyond it is used.
+ */
+export const pageBits = 10
+export const pageSize = 1 << pageBits
+const firstCapacity = 64
+/** Bytes that a place takes. */
+const placeSize = 24
+
+/** meta: delivery count (12 bits) | failure count (12 bits) | flags. Counts stop at their maximum. */
+export const Meta = {
+  countMax: 0xfff,
+  failureShift: 12,
+  persistent: 1 << 24,
+  /** Has been delivered before, or may have been. */
+  redelivered: 1 << 25,
+  /** Delivered and not settled. */
+  unsettled: 1 << 26,
+  /** Waiting for its time (a retry). */
+  delayed: 1 << 27,
+} as const
+
+export class Page {
+  words = new Uint32Array(firstCapacity * 4)
+  ids = new Float64Array(firstCapacity)
+  readonly ready = new Uint32Array(pageSize / 32)
+  readyCount = 0
+  liveCount = 0
+
+  /** Room for all places. */
+  grow(): void {
+    const words = new Uint32Array(pageSize * 4)
+    words.set(this.words)
+    this.words = words
+    const ids = new Float64Array(pageSize)
+    ids.set(this.ids)
+    this.ids = ids
+  }
+}
+
+/** Pages that were emptied, for the next queue that needs one; whole pages only, so that short queues stay small. */
+export class PagePool {
+  readonly #small: Page[] = []
+  readonly #whole: Page[] = []
+  /** Bytes of the pages that queues have. */
+  usedSize = 0
+
+  take(whole: boolean): Page {
+    let page = whole ? this.#whole.pop() : this.#small.pop()
+    if (page === undefined) {
+      page = new Page()
+      if (whole) page.grow()
+    }
+    this.usedSize += page.ids.length * placeSize
+    return page
+  }
+
+  /** Gives a small page room for all places. */
+  grow(page: Page): void {
+    this.usedSize += (pageSize - page.ids.length) * placeSize
+    page.grow()
+  }
+
+  /** Takes back a page without a live place. Its words may hold anything: a place is written before it is read. */
+  give(page: Page): void {
+    this.usedSize -= page.ids.length * placeSize
+    if (page.readyCount !== 0) {
+      page.ready.fill(0)
+      page.readyCount = 0
+    }
+    const pool = page.ids.length === pageSize ? this.#whole : this.#small
+    if (pool.length < 256) pool.push(page)
+  }
+}

@@ -1,0 +1,284 @@
+// Hot: enqueue, dispatch, settle.
+/**
+ * One queue: a lane of messages, the consumers that take from it, and what becomes of each delivery.
+ *
+ *     push ─▶ ready ─▶ unsettled ─▶ ack ─▶ gone                 every message is in one place at a time:
+ *              ▲  ▲       │ │ └───▶ reject ─▶ gone, counted       ready + unsettled + delayed = live
+ *              │  └requeue┘ └─retry─▶ delayed ┐
+ *              └──────────────────────────────┘
+ *
+ * A queue does not know exchanges, and it calls nobody but the receivers of its consumers. Its times are told to it.
+ */
+import assert from 'node:assert'
+import { Outcome } from '@waybill/protocol'
+import type { Slabs } from '../store/slabs.js'
+import type { Timed } from '../timers/timed.js'
+import type { Consumer, DeliverySource } from './consumer.js'
+import { ConsumerRing } from './consumer-ring.js'
+import { Lane } from './lane.js'
+import { Meta, type PagePool, pageSize } from './page.js'
+
+/** How many messages a consumer among several gets at a time, at most: enough to share the cost of a frame. */
+const shareMax = 64
+
+export interface QueueOptions {
+  readonly durable: boolean
+  readonly exclusive: boolean
+  readonly autoDelete: boolean
+  readonly expiresMs: number | undefined
+}
+
+/** What the queue asks of the broker that it lives in. */
+export interface QueueHome {
+  readonly slabs: Slabs
+  readonly pages: PagePool
+  /** Something is ready that somebody may be able to take: dispatch in this turn. */
+  dirty(queue: Queue): void
+  /** Call `due(place)` after this many milliseconds. */
+  retryIn(queue: Queue, place: number, delayMs: number): void
+  /** The back-off after so many failures, in milliseconds. */
+  backoffMs(failureCount: number): number
+  /** The last consumer has gone. */
+  abandoned(queue: Queue): void
+  /** `expiresMs` has run since it was last known to be used. */
+  expiryDue(queue: Queue, now: number): void
+}
+
+export interface QueueCounters {
+  published: number
+  delivered: number
+  acked: number
+  requeued: number
+  retried: number
+  rejected: number
+  purged: number
+}
+
+export class Queue implements Timed, DeliverySource {
+  /** The timer value of `expiresMs`; a retry has its place instead. */
+  static readonly expiry = -1
+
+  readonly name: string
+  /** Name of the virtual host that it is in. */
+  readonly virtualHost: string
+  readonly options: QueueOptions
+  /** The connection that an exclusive queue belongs to, else 0. */
+  readonly owner: number
+  readonly consumers = new ConsumerRing()
+  readonly counters: QueueCounters = { published: 0, delivered: 0, acked: 0, requeued: 0, retried: 0, rejected: 0, purged: 0 }
+  unsettledCount = 0
+  unsettledSize = 0
+  delayedCount = 0
+  isDirty = false
+  deleted = false
+  /** When it was last used (consumed, asked, declared), for `expiresMs`. */
+  usedAt = 0
+  readonly #home: QueueHome
+  readonly #slabs: Slabs
+  readonly #lane: Lane
+
+  constructor(name: string, options: QueueOptions, owner: number, virtualHost: string, home: QueueHome) {
+    this.name = name
+    this.virtualHost = virtualHost
+    this.options = options
+    this.owner = owner
+    this.#home = home
+    this.#slabs = home.slabs
+    this.#lane = new Lane(home.pages)
+  }
+
+  get readyCount(): number {
+    return this.#lane.readyCount
+  }
+
+  get liveCount(): number {
+    return this.#lane.liveCount
+  }
+
+  /** Bytes of records that are ready. */
+  get readySize(): number {
+    return this.#lane.readySize
+  }
+
+  /** Bytes of records, ready or away. */
+  get liveSize(): number {
+    return this.#lane.liveSize
+  }
+
+  /** Adds a stored record. */
+  push(slab: number, offset: number, size: number, id: number, persistent: boolean): void {
+    this.#slabs.retain(slab, size)
+    this.#lane.push(slab, offset, size, id, persistent ? Meta.persistent : 0)
+    this.counters.published++
+    if (!this.isDirty && this.consumers.size > 0) this.#home.dirty(this)
+  }
+
+  addConsumer(consumer: Consumer): void {
+    this.consumers.add(consumer)
+    if (this.readyCount > 0) this.#home.dirty(this)
+  }
+
+  /** Takes a consumer off; what it holds stays unsettled until it is settled or given back. */
+  removeConsumer(consumer: Consumer): void {
+    consumer.ended = true
+    if (this.consumers.remove(consumer) && this.consumers.size === 0 && !consumer.once) this.#home.abandoned(this)
+  }
+
+  /** Credit has come back, or a window has grown. */
+  wake(): void {
+    if (!this.isDirty && this.#lane.readyCount > 0 && !this.deleted) this.#home.dirty(this)
+  }
+
+  /** Hands out what is ready to whoever has credit. */
+  dispatch(): void {
+    const lane = this.#lane
+    while (lane.readyCount > 0) {
+      let place = lane.firstReady()
+      let page = lane.page(place)!
+      let at = (place & (pageSize - 1)) << 2
+      let size = page.words[at + 2]!
+      const consumer = this.consumers.next(size)
+      if (consumer === undefined) return
+      let share = this.consumers.size === 1 ? Infinity : Math.min(shareMax, Math.max(1, Math.floor(lane.readyCount / (2 * this.consumers.size))))
+      for (;;) {
+        this.#deliver(consumer, place, page.words[at]!, page.words[at + 1]!, size, page.ids[at >> 2]!, page.words, at)
+        if (consumer.once || --share <= 0 || lane.readyCount === 0) break
+        place = lane.firstReady()
+        page = lane.page(place)!
+        at = (place & (pageSize - 1)) << 2
+        size = page.words[at + 2]!
+        if (!consumer.canTake(size)) break
+      }
+      if (consumer.once) {
+        this.removeConsumer(consumer)
+        consumer.receiver.got(consumer, true)
+      }
+    }
+  }
+
+  /** Settles a delivery with one of `Outcome`. `delayMs` below 0 means the back-off. */
+  settle(place: number, outcome: number, delayMs: number): void {
+    if (this.deleted) return
+    const lane = this.#lane
+    const words = lane.page(place)!.words
+    const at = (place & (pageSize - 1)) << 2
+    assert((words[at + 3]! & Meta.unsettled) !== 0)
+    this.unsettledCount--
+    this.unsettledSize -= words[at + 2]
+    words[at + 3]! &= ~Meta.unsettled
+    switch (outcome) {
+      case Outcome.ack:
+        this.counters.acked++
+        this.#slabs.release(words[at]!, words[at + 2]!)
+        lane.remove(place)
+        return
+      case Outcome.reject:
+        this.counters.rejected++
+        this.#slabs.release(words[at]!, words[at + 2]!)
+        lane.remove(place)
+        return
+      case Outcome.requeue:
+        this.counters.requeued++
+        lane.putBack(place)
+        this.wake()
+        return
+      default: {
+        this.counters.retried++
+        const meta = words[at + 3]!
+        const failureCount = Math.min(Meta.countMax, ((meta >>> Meta.failureShift) & Meta.countMax) + 1)
+        words[at + 3] = (meta & ~(Meta.countMax << Meta.failureShift)) | (failureCount << Meta.failureShift) | Meta.delayed
+        this.delayedCount++
+        this.#home.retryIn(this, place, delayMs < 0 ? this.#home.backoffMs(failureCount) : delayMs)
+      }
+    }
+  }
+
+  due(value: number, now: number): void {
+    if (value === Queue.expiry) this.#home.expiryDue(this, now)
+    else this.#retryDue(value)
+  }
+
+  /** The time of a retry has come. The message may have been purged, or the queue deleted, meanwhile. */
+  #retryDue(place: number): void {
+    if (this.deleted || !this.#lane.has(place)) return
+    const words = this.#lane.page(place)!.words
+    const at = (place & (pageSize - 1)) << 2
+    if ((words[at + 3]! & Meta.delayed) === 0) return
+    words[at + 3]! &= ~Meta.delayed
+    this.delayedCount--
+    this.#lane.putBack(place)
+    this.wake()
+  }
+
+  /** Drops what is ready or waits for its retry; returns how many. What is unsettled stays. */
+  purge(): number {
+    let count = 0
+    for (let place = this.#lane.seek(0); place >= 0; place = this.#lane.seek(place + 1)) {
+      const words = this.#lane.page(place)!.words
+      const at = (place & (pageSize - 1)) << 2
+      const meta = words[at + 3]!
+      if ((meta & Meta.unsettled) !== 0) continue
+      if ((meta & Meta.delayed) !== 0) this.delayedCount--
+      else this.#lane.take(place)
+      this.#slabs.release(words[at]!, words[at + 2]!)
+      this.#lane.remove(place)
+      count++
+    }
+    this.counters.purged += count
+    return count
+  }
+
+  /** Ends the queue: its consumers are told, its messages are released. Returns how many messages were ready. */
+  delete(): number {
+    const readyCount = this.readyCount
+    for (const consumer of [...this.consumers]) {
+      consumer.ended = true
+      if (consumer.once) consumer.receiver.got(consumer, false)
+      else consumer.receiver.ended(consumer, 'queue-deleted')
+    }
+    for (let place = this.#lane.seek(0); place >= 0; place = this.#lane.seek(place + 1)) {
+      const words = this.#lane.page(place)!.words
+      const at = (place & (pageSize - 1)) << 2
+      if ((words[at + 3]! & (Meta.unsettled | Meta.delayed)) === 0) this.#lane.take(place)
+      this.#slabs.release(words[at]!, words[at + 2]!)
+      this.#lane.remove(place)
+    }
+    this.deleted = true
+    return readyCount
+  }
+
+  invariants(): void {
+    this.#lane.invariants()
+    let unsettled = 0
+    for (const consumer of this.consumers) {
+      consumer.invariants()
+      if (consumer.ack === 'manual') unsettled += consumer.unsettledCount
+    }
+    assert(unsettled <= this.unsettledCount, 'a consumer holds no more than the queue has given')
+    assert.equal(this.readyCount + this.unsettledCount + this.delayedCount, this.#lane.liveCount)
+    if (!this.isDirty && this.readyCount > 0) {
+      const place = this.#lane.firstReady()
+      const size = this.#lane.page(place)!.words[((place & (pageSize - 1)) << 2) + 2]!
+      for (const consumer of this.consumers) assert(!consumer.canTake(size), 'nobody waits while something is ready')
+    }
+  }
+
+  #deliver(consumer: Consumer, place: number, slab: number, offset: number, size: number, id: number, words: Uint32Array, at: number): void {
+    let meta = words[at + 3]!
+    if ((meta & Meta.countMax) < Meta.countMax) meta++
+    consumer.unsettledCount++
+    consumer.unsettledSize += size
+    consumer.deliveredCount++
+    this.counters.delivered++
+    this.#lane.take(place)
+    consumer.receiver.deliver(consumer, place, slab, offset, size, id, meta)
+    if (consumer.ack === 'none') {
+      this.#slabs.release(slab, size)
+      this.#lane.remove(place)
+      return
+    }
+    words[at + 3] = meta | Meta.unsettled | Meta.redelivered
+    this.unsettledCount++
+    this.unsettledSize += size
+  }
+}

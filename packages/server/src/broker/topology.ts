@@ -1,0 +1,177 @@
+/**
+ * The commands that change or ask names: exchanges, queues, bindings. Each returns its answer, or a `Refusal`
+ * that changes nothing. A second declare with the same options is the same declare; a different one is refused with
+ * every difference. [P-6.4, P-6.5]
+ */
+import type { Headers } from '@waybill/protocol'
+import type { Broker } from './broker.js'
+import { Exchange, type ExchangeOptions, type Target } from './exchanges/exchange.js'
+import type { Binding } from './exchanges/matcher.js'
+import type { Queue, QueueOptions } from './queues/queue.js'
+import { Refusal } from './refusal.js'
+import type { VirtualHost } from './virtual-host.js'
+
+/** Who asks: its virtual host, and its connection for what is exclusive. */
+export interface Asker {
+  readonly host: VirtualHost
+  readonly connection: number
+}
+
+/** Whether declared things outlive the process; part of every answer about `durable`. */
+export const keepsNothing = false
+
+export function declareExchange(broker: Broker, { host }: Asker, name: string, options: ExchangeOptions): { created: boolean } | Refusal {
+  if (name === '') return new Refusal('forbidden', 'the default exchange is there and cannot be declared')
+  const there = host.exchange(name)
+  if (there !== undefined) return differences('exchange', name, { ...options }, { ...there.options }) ?? { created: false }
+  if (broker.exchangeCount >= broker.limits.exchangeCount) return full('exchangeCount', broker.exchangeCount)
+  host.addExchange(name, options)
+  broker.exchangeCount++
+  return { created: true }
+}
+
+export function checkExchange({ host }: Asker, name: string): object | Refusal {
+  if (name === '') return { exchange: '', type: 'direct', durable: true, autoDelete: false, internal: false }
+  const exchange = host.expectExchange(name)
+  return exchange instanceof Refusal ? exchange : { exchange: name, ...exchange.options }
+}
+
+export function deleteExchange(broker: Broker, { host }: Asker, name: string, ifUnused: boolean): { deleted: boolean } | Refusal {
+  if (name === '') return new Refusal('forbidden', 'the default exchange cannot be deleted')
+  const exchange = host.exchange(name)
+  if (exchange === undefined) return { deleted: false }
+  if (ifUnused && exchange.matcher.size > 0) {
+    return new Refusal('preconditionFailed', `exchange '${name}' has ${exchange.matcher.size} bindings; unbind them, or delete without ifUnused`)
+  }
+  host.removeExchange(exchange)
+  broker.exchangeCount = count(broker, (each) => each.exchanges.size)
+  return { deleted: true }
+}
+
+export interface BindingRequest {
+  readonly source: string
+  readonly target: { readonly queue: string } | { readonly exchange: string }
+  readonly key: string
+  readonly headers: Headers | undefined
+  readonly match: 'all' | 'any' | undefined
+}
+
+export function bind(broker: Broker, asker: Asker, request: BindingRequest): { created: boolean; bindingCount: number } | Refusal {
+  const ends = findEnds(broker, asker, request)
+  if (ends instanceof Refusal) return ends
+  const { host } = asker
+  const bindings = count(broker, (each) => each.bindingCount)
+  if (bindings >= broker.limits.bindingCount) return full('bindingCount', bindings)
+  const created = host.bind(ends.source, ends.binding)
+  return { created, bindingCount: host.bindingsTo(ends.binding.target) }
+}
+
+export function unbind(broker: Broker, asker: Asker, request: BindingRequest): { removed: boolean; bindingCount: number } | Refusal {
+  const ends = findEnds(broker, asker, request)
+  if (ends instanceof Refusal) return ends
+  const { host } = asker
+  const removed = host.unbind(ends.source, ends.binding)
+  broker.exchangeCount = count(broker, (each) => each.exchanges.size)
+  return { removed, bindingCount: host.bindingsTo(ends.binding.target) }
+}
+
+export interface QueueAnswer {
+  readonly queue: string
+  readonly created: boolean
+  readonly durable: boolean
+  readonly messageCount: number
+  readonly consumerCount: number
+}
+
+export function declareQueue(broker: Broker, { host, connection }: Asker, name: string, options: QueueOptions): QueueAnswer | Refusal {
+  const there = name === '' ? undefined : host.queue(name)
+  if (there !== undefined) {
+    const usable = broker.usable(host, connection, name)
+    if (usable instanceof Refusal) return usable
+    return differences('queue', name, { ...options }, { ...there.options }) ?? queueAnswer(there, false)
+  }
+  if (broker.queueCount >= broker.limits.queueCount) return full('queueCount', broker.queueCount)
+  const queue = broker.makeQueue(host, name === '' ? broker.queueName() : name, options, options.exclusive ? connection : 0)
+  return queueAnswer(queue, true)
+}
+
+export function checkQueue(broker: Broker, { host, connection }: Asker, name: string): object | Refusal {
+  const queue = broker.usable(host, connection, name)
+  if (queue instanceof Refusal) return queue
+  const { durable, exclusive, autoDelete, expiresMs } = queue.options
+  return {
+    queue: name,
+    durable: durable && keepsNothing,
+    exclusive,
+    autoDelete,
+    ...(expiresMs === undefined ? {} : { expiresMs }),
+    messageCount: queue.readyCount,
+    unsettledCount: queue.unsettledCount,
+    consumerCount: queue.consumers.size,
+  }
+}
+
+export function deleteQueue(
+  broker: Broker,
+  { host, connection }: Asker,
+  name: string,
+  conditions: { ifUnused: boolean; ifEmpty: boolean },
+): { deleted: boolean; messageCount: number } | Refusal {
+  if (host.queue(name) === undefined) return { deleted: false, messageCount: 0 }
+  const queue = broker.usable(host, connection, name)
+  if (queue instanceof Refusal) return queue
+  if (conditions.ifUnused && queue.consumers.size > 0) {
+    return new Refusal('preconditionFailed', `queue '${name}' has ${queue.consumers.size} consumers; cancel them, or delete without ifUnused`)
+  }
+  if (conditions.ifEmpty && queue.liveCount > 0) {
+    return new Refusal('preconditionFailed', `queue '${name}' holds ${queue.liveCount} messages; purge it, or delete without ifEmpty`)
+  }
+  return { deleted: true, messageCount: broker.dropQueue(queue) }
+}
+
+export function purgeQueue(broker: Broker, { host, connection }: Asker, name: string): { messageCount: number } | Refusal {
+  const queue = broker.usable(host, connection, name)
+  return queue instanceof Refusal ? queue : { messageCount: queue.purge() }
+}
+
+function queueAnswer(queue: Queue, created: boolean): QueueAnswer {
+  return {
+    queue: queue.name,
+    created,
+    durable: queue.options.durable && keepsNothing,
+    messageCount: queue.readyCount,
+    consumerCount: queue.consumers.size,
+  }
+}
+
+function findEnds(broker: Broker, { host, connection }: Asker, request: BindingRequest): { source: Exchange; binding: Binding<Target> } | Refusal {
+  const source = host.expectExchange(request.source)
+  if (source instanceof Refusal) return source
+  const target = 'queue' in request.target ? broker.usable(host, connection, request.target.queue) : host.expectExchange(request.target.exchange)
+  if (target instanceof Refusal) return target
+  const { key, headers, match } = request
+  if ((headers !== undefined || match !== undefined) && source.options.type !== 'headers') {
+    return new Refusal('requestInvalid', `exchange '${source.name}' is of type ${source.options.type}: headers and match are for headers exchanges`)
+  }
+  return { source, binding: { key, headers, match, target } }
+}
+
+/** The refusal that lists each option in which a second declare differs, or undefined if there is none. */
+function differences(what: string, name: string, wanted: Record<string, unknown>, actual: Record<string, unknown>): Refusal | undefined {
+  const found = Object.keys(wanted)
+    .filter((option) => wanted[option] !== actual[option])
+    .map((option) => ({ option, wanted: wanted[option] ?? null, actual: actual[option] ?? null }))
+  if (found.length === 0) return undefined
+  const words = found.map(({ option, wanted, actual }) => `${option} is ${JSON.stringify(actual)}, not ${JSON.stringify(wanted)}`)
+  return new Refusal('preconditionFailed', `${what} '${name}' is there with other options: ${words.join('; ')}`, { differences: found })
+}
+
+function full(limit: string, there: number): Refusal {
+  return new Refusal('limitExceeded', `the broker has ${there} and its limit ${limit} is reached; raise it in the configuration`, { limit })
+}
+
+function count(broker: Broker, of: (host: VirtualHost) => number): number {
+  let sum = 0
+  for (const host of broker.virtualHosts.values()) sum += of(host)
+  return sum
+}

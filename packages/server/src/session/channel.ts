@@ -1,0 +1,253 @@
+// Hot in deliver, settle and settled; plain otherwise.
+/**
+ * One channel of a connection: an order of its own for what is published, delivered and settled on it.
+ *
+ *     PUBLISH ─▶ publishing          consumers ─▶ deliver ─▶ unsettled ─▶ SETTLE ─▶ broker
+ */
+import { ErrorCode, settleCount, settleDelayMs, settleEntryEnd, settleFirstTag, settleOutcome, noDelay, Outcome } from '@waybill/protocol'
+import type { Broker } from '../broker/broker.js'
+import type { Consumer, ConsumerOptions, Receiver } from '../broker/queues/consumer.js'
+import type { Queue } from '../broker/queues/queue.js'
+import { Refusal } from '../broker/refusal.js'
+import type { Route } from '../broker/routing/route.js'
+import type { Timed, Timers } from '../broker/timers/timed.js'
+import type { VirtualHost } from '../broker/virtual-host.js'
+import type { PublisherCredit } from './credit.js'
+import type { Deliveries } from './deliveries.js'
+import { Publishing, type PublishingHome } from './publishing.js'
+import { type SettleSink, Unsettled } from './unsettled.js'
+
+/** What a channel needs of its session. */
+export interface ChannelHome {
+  readonly connection: number
+  readonly host: VirtualHost
+  readonly broker: Broker
+  readonly timers: Timers
+  readonly credit: PublisherCredit
+  readonly deliveries: Deliveries
+  readonly messageSizeMax: number
+  readonly consumerCountMax: number
+  readonly held: boolean
+  readonly holdsUnsettled: boolean
+  mayPublish(route: Route, bytes: Uint8Array, at: number): string | undefined
+  /** Deliveries, confirms or credit are to be sent at the end of the turn. */
+  changed(): void
+  channelChanged(channel: Channel): void
+  unsettledChanged(by: number): void
+  /** The answer to a request that could not be given at once; it goes out behind the deliveries of this turn. */
+  answerLater(channel: number, correlation: number, result: object): void
+  consumerEnded(channel: number, consumer: number, reason: 'queue-deleted'): void
+}
+
+/** A GET that waits for its message. */
+class PendingGet implements Timed {
+  readonly consumer: Consumer
+  readonly correlation: number
+  readonly #channel: Channel
+  timer = 0
+
+  constructor(channel: Channel, consumer: Consumer, correlation: number) {
+    this.#channel = channel
+    this.consumer = consumer
+    this.correlation = correlation
+  }
+
+  due(): void {
+    this.timer = 0
+    this.#channel.got(this.consumer, false)
+  }
+}
+
+export class Channel implements Receiver, SettleSink, PublishingHome {
+  readonly id: number
+  readonly publishing: Publishing
+  readonly consumers = new Map<number, Consumer>()
+  readonly #home: ChannelHome
+  readonly #unsettled = new Unsettled()
+  readonly #gets = new Map<number, PendingGet>()
+  #lastTag = 0
+  /** Whether the session has it on its list of channels with something to say. */
+  isChanged = false
+
+  constructor(id: number, home: ChannelHome) {
+    this.id = id
+    this.#home = home
+    this.publishing = new Publishing(this)
+    home.credit.open(this.publishing)
+  }
+
+  get broker(): Broker {
+    return this.#home.broker
+  }
+
+  get host(): VirtualHost {
+    return this.#home.host
+  }
+
+  get credit(): PublisherCredit {
+    return this.#home.credit
+  }
+
+  get messageSizeMax(): number {
+    return this.#home.messageSizeMax
+  }
+
+  get unsettledCount(): number {
+    return this.#unsettled.count
+  }
+
+  get lastTag(): number {
+    return this.#lastTag
+  }
+
+  mayPublish(route: Route, bytes: Uint8Array, at: number): string | undefined {
+    return this.#home.mayPublish(route, bytes, at)
+  }
+
+  mayUseReserve(): boolean {
+    return this.#home.holdsUnsettled
+  }
+
+  changed(): void {
+    this.#home.channelChanged(this)
+  }
+
+  // ─── delivering ─────────────────────────────────────────────────────────
+
+  deliver(consumer: Consumer, place: number, slab: number, offset: number, size: number, id: number, meta: number): void {
+    const home = this.#home
+    const tag = ++this.#lastTag
+    this.#unsettled.push(tag, consumer, place, size)
+    home.unsettledChanged(1)
+    home.deliveries.add(home.broker.slabs, this.id, consumer.id, tag, slab, offset, size, id, meta)
+    home.changed()
+  }
+
+  ended(consumer: Consumer, reason: 'queue-deleted'): void {
+    this.consumers.delete(consumer.id)
+    this.#home.consumerEnded(this.id, consumer.id, reason)
+  }
+
+  /** Takes the body of a SETTLE frame, which `checkSettle` has found good. A range that was never delivered is refused; the others are settled. */
+  settle(bytes: Uint8Array, from: number, to: number): Refusal | undefined {
+    let refusal: Refusal | undefined
+    for (let at = from; at < to; at = settleEntryEnd(bytes, at)) {
+      const first = settleFirstTag(bytes, at)
+      const last = first + settleCount(bytes, at) - 1
+      if (first === 0 || last > this.#lastTag) {
+        refusal ??= new Refusal('tagUnknown', `tags ${first} to ${last} were not all delivered; the last one on this channel is ${this.#lastTag}`)
+        continue
+      }
+      const delayMs = settleDelayMs(bytes, at)
+      const settled = this.#unsettled.settle(first, last, settleOutcome(bytes, at), delayMs === noDelay ? -1 : delayMs, this)
+      this.#home.unsettledChanged(-settled)
+    }
+    return refusal
+  }
+
+  settled(consumer: Consumer, place: number, size: number, outcome: number, delayMs: number): void {
+    this.#home.broker.settle(consumer, place, size, outcome, delayMs)
+  }
+
+  // ─── consumers ──────────────────────────────────────────────────────────
+
+  consume(queue: string, options: ConsumerOptions): Refusal | undefined {
+    const consumer = this.#addConsumer(queue, options)
+    if (consumer instanceof Refusal) return consumer
+    this.consumers.set(consumer.id, consumer)
+    return undefined
+  }
+
+  cancel(id: number): { unsettledCount: number } | Refusal {
+    const consumer = this.consumers.get(id)
+    if (consumer === undefined) return new Refusal('notFound', `no consumer ${id} on channel ${this.id}`)
+    this.consumers.delete(id)
+    this.#home.broker.cancel(consumer)
+    return { unsettledCount: this.#unsettled.countOf(consumer) }
+  }
+
+  /** One message, now or within `waitMs`. The answer comes through `answerLater`. */
+  get(queueName: string, id: number, ack: 'manual' | 'none', waitMs: number, correlation: number): Refusal | undefined {
+    const once = { id, ack, prefetch: 1, prefetchSize: 0, exclusive: false, priority: 0, once: true }
+    const consumer = this.#addConsumer(queueName, once)
+    if (consumer instanceof Refusal) return consumer
+    const get = new PendingGet(this, consumer, correlation)
+    this.#gets.set(id, get)
+    if (waitMs === 0) {
+      const { broker } = this.#home
+      broker.dispatchQueue(consumer.queue as Queue)
+      if (this.#gets.has(id)) this.got(consumer, false)
+    } else get.timer = this.#home.timers.insert(this.#home.broker.now + waitMs, get, 0)
+    return undefined
+  }
+
+  got(consumer: Consumer, found: boolean): void {
+    const get = this.#gets.get(consumer.id)
+    if (get === undefined) return
+    this.#gets.delete(consumer.id)
+    if (get.timer !== 0) this.#home.timers.cancel(get.timer)
+    if (!found) this.#home.broker.cancel(consumer)
+    this.#home.answerLater(this.id, get.correlation, { found })
+  }
+
+  /** A WINDOW frame: of a consumer, or (0) the credit that the next publish needs. */
+  window(id: number, messageCount: number, size: number): void {
+    if (id === 0) {
+      this.publishing.neededSize = Math.min(size, this.#home.messageSizeMax)
+      this.#home.credit.renew(this.publishing)
+      return
+    }
+    const consumer = this.consumers.get(id)
+    if (consumer === undefined) return
+    consumer.prefetch = messageCount
+    consumer.prefetchSize = size
+    consumer.queue.wake()
+  }
+
+  /** Its connection does not take what it has been sent, or takes it again. */
+  hold(held: boolean): void {
+    for (const consumer of this.consumers.values()) setHeld(consumer, held)
+    for (const { consumer } of this.#gets.values()) setHeld(consumer, held)
+  }
+
+  /** Ends the channel: consumers stop, what they hold goes back to its place. */
+  close(): void {
+    const { broker } = this.#home
+    for (const get of this.#gets.values()) {
+      if (get.timer !== 0) this.#home.timers.cancel(get.timer)
+      broker.cancel(get.consumer)
+    }
+    this.#gets.clear()
+    for (const consumer of this.consumers.values()) broker.cancel(consumer)
+    this.consumers.clear()
+    const settled = this.#unsettled.settle(1, this.#lastTag, Outcome.requeue, -1, this)
+    this.#home.unsettledChanged(-settled)
+    this.#home.credit.close(this.publishing)
+  }
+
+  invariants(): void {
+    this.#unsettled.invariants()
+  }
+
+  #addConsumer(queue: string, options: ConsumerOptions): Consumer | Refusal {
+    const home = this.#home
+    const { id } = options
+    if (this.consumers.has(id) || this.#gets.has(id)) {
+      return new Refusal('requestInvalid', `consumer ${id} is there already on channel ${this.id}; choose another number`)
+    }
+    if (this.consumers.size + this.#gets.size >= home.consumerCountMax) {
+      return new Refusal('limitExceeded', `channel ${this.id} has ${home.consumerCountMax} consumers, as many as consumerCount allows`, {
+        limit: 'consumerCount',
+        code: ErrorCode.limitExceeded.code,
+      })
+    }
+    const consumer = home.broker.consume(home.host, home.connection, queue, this, options)
+    if (!(consumer instanceof Refusal)) consumer.held = home.held
+    return consumer
+  }
+}
+
+function setHeld(consumer: Consumer, held: boolean): void {
+  consumer.held = held
+  if (!held) consumer.queue.wake()
+}

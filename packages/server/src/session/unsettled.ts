@@ -1,0 +1,124 @@
+// Hot: written for each delivery, read for each settlement. Typed arrays only.
+/**
+ * The deliveries of one channel that are not settled, in the order of their tags:
+ *
+ *     tags      41  42  ··  44  ··  ··  47          ·· settled: `sizes` 0
+ *               head                    tail
+ *
+ * As long as nothing has been squeezed out, a tag lies at its distance from the head; otherwise it is found by halving.
+ * When the ring is full and half of it is settled it is squeezed, else it doubles; so it is bounded by what is unsettled,
+ * and one delivery that is never settled costs one entry.
+ */
+import assert from 'node:assert'
+import type { Consumer } from '../broker/queues/consumer.js'
+
+const firstCapacity = 16
+
+/** What is done with each delivery that a range settles. */
+export interface SettleSink {
+  settled(consumer: Consumer, place: number, size: number, outcome: number, delayMs: number): void
+}
+
+export class Unsettled {
+  #tags = new Float64Array(firstCapacity)
+  #places = new Float64Array(firstCapacity)
+  #sizes = new Uint32Array(firstCapacity)
+  #consumers: (Consumer | undefined)[] = new Array(firstCapacity).fill(undefined)
+  #mask = firstCapacity - 1
+  /** Positions only rise; `& mask` is the index. */
+  #head = 0
+  #tail = 0
+  /** How many are unsettled. */
+  count = 0
+
+  push(tag: number, consumer: Consumer, place: number, size: number): void {
+    if (this.#tail - this.#head > this.#mask) this.#makeRoom()
+    const i = this.#tail & this.#mask
+    this.#tags[i] = tag
+    this.#places[i] = place
+    this.#sizes[i] = size
+    this.#consumers[i] = consumer
+    this.#tail = this.#tail + 1
+    this.count++
+  }
+
+  /** Settles what is unsettled of the tags `first` … `last`; returns how many. */
+  settle(first: number, last: number, outcome: number, delayMs: number, sink: SettleSink): number {
+    let settled = 0
+    for (let position = this.#find(first); position < this.#tail; position++) {
+      const i = position & this.#mask
+      if (this.#tags[i] > last) break
+      const size = this.#sizes[i]
+      if (size === 0) continue
+      const consumer = this.#consumers[i]!
+      this.#sizes[i] = 0
+      this.#consumers[i] = undefined
+      settled++
+      sink.settled(consumer, this.#places[i], size, outcome, delayMs)
+    }
+    this.count -= settled
+    if (this.count === 0) this.#head = this.#tail
+    else while (this.#sizes[this.#head & this.#mask] === 0) this.#head++
+    return settled
+  }
+
+  /** How many of a consumer's deliveries are unsettled. */
+  countOf(consumer: Consumer): number {
+    let count = 0
+    for (let position = this.#head; position < this.#tail; position++) if (this.#consumers[position & this.#mask] === consumer) count++
+    return count
+  }
+
+  invariants(): void {
+    let count = 0
+    for (let position = this.#head; position < this.#tail; position++) {
+      const i = position & this.#mask
+      if (position > this.#head) assert(this.#tags[(position - 1) & this.#mask] < this.#tags[i])
+      assert.equal(this.#consumers[i] === undefined, this.#sizes[i] === 0)
+      if (this.#sizes[i] !== 0) count++
+    }
+    assert.equal(count, this.count)
+  }
+
+  /** Position of the first tag at or above `tag`. */
+  #find(tag: number): number {
+    if (this.#head === this.#tail) return this.#tail
+    const first = this.#tags[this.#head & this.#mask]
+    if (tag <= first) return this.#head
+    const guess = this.#head + (tag - first)
+    if (guess < this.#tail && this.#tags[guess & this.#mask] === tag) return guess
+    let low = this.#head
+    let high = this.#tail
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if (this.#tags[middle & this.#mask] < tag) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #makeRoom(): void {
+    const capacity = this.count * 2 > this.#mask + 1 ? (this.#mask + 1) * 2 : this.#mask + 1
+    const tags = new Float64Array(capacity)
+    const places = new Float64Array(capacity)
+    const sizes = new Uint32Array(capacity)
+    const consumers: (Consumer | undefined)[] = new Array(capacity).fill(undefined)
+    let count = 0
+    for (let position = this.#head; position < this.#tail; position++) {
+      const i = position & this.#mask
+      if (this.#sizes[i] === 0) continue
+      tags[count] = this.#tags[i]
+      places[count] = this.#places[i]
+      sizes[count] = this.#sizes[i]
+      consumers[count] = this.#consumers[i]
+      count++
+    }
+    this.#tags = tags
+    this.#places = places
+    this.#sizes = sizes
+    this.#consumers = consumers
+    this.#mask = capacity - 1
+    this.#head = 0
+    this.#tail = count
+  }
+}
