@@ -13,7 +13,9 @@ const lines = [
   '// biome-ignore-all format: generated',
   'export const schemas: Readonly<Record<string, object>> = {',
 ]
-for (const file of readdirSync(folder).filter((name) => name.endsWith('.json')).sort()) {
+for (const file of readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .sort()) {
   const schema = JSON.parse(readFileSync(new URL(file, folder), 'utf8'))
   lines.push(`  '${file.slice(0, -'.json'.length)}': ${JSON.stringify(schema)},`)
 }

@@ -115,7 +115,11 @@ function schemaProblem(what: string, error: ErrorObject | undefined, value: unkn
     const size = typeof text === 'string' ? Buffer.byteLength(text) : 0
     if (error.schemaPath.includes('/name/') || error.schemaPath.includes('/text/') || error.keyword === 'propertyNames') {
       if (size > nameSizeMax) {
-        return { code: 'nameTooLong', message: `${named} has ${size} bytes; at most ${nameSizeMax}`, details: { field, size, limit: 'nameSizeMax' } }
+        return {
+          code: 'nameTooLong',
+          message: `${named} has ${size} bytes; at most ${nameSizeMax}`,
+          details: { field, size, limit: 'nameSizeMax' },
+        }
       }
     }
   }

@@ -143,7 +143,8 @@ export function encodeHeaders(headers: Headers): Uint8Array {
   for (const [name, value] of entries) {
     const nameBytes = encodeText(name, `the name of header '${name}'`)
     if (nameBytes.length === 0) throw new WireError('messageMalformed', 'a header has an empty name')
-    if (nameBytes.length > nameSizeMax) throw tooMany(`the name of header '${name.slice(0, 40)}…' has ${nameBytes.length} bytes`, 'nameSizeMax')
+    if (nameBytes.length > nameSizeMax)
+      throw tooMany(`the name of header '${name.slice(0, 40)}…' has ${nameBytes.length} bytes`, 'nameSizeMax')
     const valueBytes = encodeValue(name, value)
     parts.push(Buffer.of(nameBytes.length), nameBytes, valueBytes)
     size += 1 + nameBytes.length + valueBytes.length
@@ -189,7 +190,8 @@ function encodeF64(value: number): Uint8Array {
 }
 
 function encodeRun(name: string, type: number, run: Uint8Array): Uint8Array {
-  if (run.length > headersSizeMax) throw tooMany(`header '${name}' alone has ${run.length} bytes; all together at most ${headersSizeMax}`, 'headersSizeMax')
+  if (run.length > headersSizeMax)
+    throw tooMany(`header '${name}' alone has ${run.length} bytes; all together at most ${headersSizeMax}`, 'headersSizeMax')
   const bytes = Buffer.alloc(3 + run.length)
   bytes[0] = type
   writeU16(bytes, 1, run.length)

@@ -142,7 +142,9 @@ function encodeStr8(name: string, value: unknown): Uint8Array {
   if (typeof value !== 'string') throw new WireError('messageMalformed', `property '${name}' is a string, not ${typeof value}`)
   const text = encodeText(value, `property '${name}'`)
   if (text.length > str8SizeMax) {
-    throw new WireError('messageMalformed', `property '${name}' has ${text.length} bytes; at most ${str8SizeMax}`, { limit: 'propertySizeMax' })
+    throw new WireError('messageMalformed', `property '${name}' has ${text.length} bytes; at most ${str8SizeMax}`, {
+      limit: 'propertySizeMax',
+    })
   }
   const bytes = Buffer.alloc(1 + text.length)
   bytes[0] = text.length

@@ -14,7 +14,15 @@ import { copyBytes, readU16, readU32, writeU16, writeU32 } from './bytes.js'
 import { ErrorCode, type ErrorName, WireError } from './errors.js'
 import type { FrameFault } from './frame.js'
 import { decodeHeaders, encodeHeaders, type Headers, headerProblem, headerProblems } from './headers.js'
-import { decodeProperties, definedMask, encodeProperties, type Properties, propertyTable, supportedMask, wrongProperty } from './properties.js'
+import {
+  decodeProperties,
+  definedMask,
+  encodeProperties,
+  type Properties,
+  propertyTable,
+  supportedMask,
+  wrongProperty,
+} from './properties.js'
 import { type EncodedName, nameSizeMax, readText } from './text.js'
 import { isAscii, isUtf8 } from './utf8.js'
 
@@ -72,7 +80,18 @@ export function recordBodyStart(bytes: Uint8Array, at: number): number {
 }
 
 /** What can be wrong with a record. 100 and above: a problem of its headers. */
-const Problem = { none: 0, frame: 1, format: 2, flags: 3, parts: 4, exchangeText: 5, keyText: 6, unsupported: 7, properties: 8, headers: 100 } as const
+const Problem = {
+  none: 0,
+  frame: 1,
+  format: 2,
+  flags: 3,
+  parts: 4,
+  exchangeText: 5,
+  keyText: 6,
+  unsupported: 7,
+  properties: 8,
+  headers: 100,
+} as const
 
 /** Everything but the text of exchange and key. */
 function examineParts(bytes: Uint8Array, at: number, end: number, delivered: boolean): number {
@@ -179,7 +198,9 @@ function problemText(problem: number, bytes: Uint8Array, at: number, delivered: 
     }
     case Problem.properties: {
       const bit = wrongProperty(bytes, propertiesStart(bytes, at), headersStart(bytes, at), propertyMask(bytes, at))
-      return bit < propertyTable.length ? `property '${propertyTable[bit].name}' is malformed` : 'there are more bytes of properties than the mask says'
+      return bit < propertyTable.length
+        ? `property '${propertyTable[bit].name}' is malformed`
+        : 'there are more bytes of properties than the mask says'
     }
     default:
       return headerProblems[problem - Problem.headers]

@@ -18,7 +18,9 @@ export function isWellFormed(text: string): boolean {
 export function encodeName(text: string): EncodedName {
   const bytes = encodeText(text, 'a name')
   if (bytes.length > nameSizeMax) {
-    throw new WireError('nameTooLong', `a name of ${bytes.length} bytes: '${text.slice(0, 40)}…'; at most ${nameSizeMax}`, { limit: 'nameSizeMax' })
+    throw new WireError('nameTooLong', `a name of ${bytes.length} bytes: '${text.slice(0, 40)}…'; at most ${nameSizeMax}`, {
+      limit: 'nameSizeMax',
+    })
   }
   return bytes
 }
