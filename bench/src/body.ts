@@ -17,6 +17,11 @@ export function markOf(sequence: number): number {
   return (Math.imul(sequence, 0x9e3779b1) ^ 0x5bd1e995) >>> 0
 }
 
+/** The sum of many marks, modulo 2^32: exact however long a run is. */
+export function addMark(sum: number, sequence: number, deliveries = 1): number {
+  return (sum + Math.imul(markOf(sequence), deliveries)) >>> 0
+}
+
 /**
  * Bodies made once and used in turn. The ring is longer than the producer may run ahead of the consumer, so a
  * client that keeps the buffer until it has written it never sees it change.
@@ -53,7 +58,7 @@ export class BodyRing {
   }
 }
 
-/** What arrived: how many, the sum of their marks, and how many were damaged or out of order in their lane. */
+/** What arrived: how many, the sum of their marks modulo 2^32, and how many were damaged or out of order in their lane. */
 export interface Received {
   readonly count: number
   readonly sum: number
@@ -94,7 +99,7 @@ export class BodyReader {
     let fill = 0
     for (let offset = headSize; offset < size - markSize; offset += stride) fill += body[offset] as number
     if (mark !== markOf(sequence) || fill !== this.#fillSum) return this.#damage()
-    this.#sum += mark
+    this.#sum = (this.#sum + mark) >>> 0
     const last = this.#last[lane] as number
     // A message that matches two bindings of one lane may come twice in a row (NATS delivers to each subscription).
     if (this.#gapless ? sequence !== last + 1 : sequence < last) this.#disordered++

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { BodyReader, BodyRing, markOf } from '../dist/body.js'
+import { addMark, BodyReader, BodyRing, markOf } from '../dist/body.js'
 
 const sizes = [16, 17, 128, 1_024, 65_536]
 
@@ -10,10 +10,19 @@ t.test('body - what the ring makes, the reader takes: count and sum agree', asyn
     let sum = 0
     for (let sequence = 0; sequence < 10; sequence++) {
       t.equal(reader.read(0, ring.body(sequence)), sequence)
-      sum += markOf(sequence)
+      sum = addMark(sum, sequence)
     }
     t.same(reader.received(), { count: 10, sum, damaged: 0, disordered: 0 })
   }
+})
+
+t.test('body - a sum over many deliveries is the sum over each of them', async (t) => {
+  let [once, tenTimes] = [0, 0]
+  for (let sequence = 0; sequence < 1_000; sequence++) {
+    tenTimes = addMark(tenTimes, sequence, 10)
+    for (let each = 0; each < 10; each++) once = addMark(once, sequence)
+  }
+  t.equal(once, tenTimes)
 })
 
 t.test('body - a sequence past 2^24 comes back whole', async (t) => {

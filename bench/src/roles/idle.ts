@@ -1,6 +1,6 @@
 /** Opens many connections, each with a channel, a queue and a consumer, and lets them be; then sends one message to each. */
 import { performance } from 'node:perf_hooks'
-import { BodyReader, BodyRing, markOf } from '../body.js'
+import { addMark, BodyReader, BodyRing } from '../body.js'
 import { loadPeer } from '../peers/index.js'
 import type { Peer } from '../peers/peer.js'
 import type { IdleJob, IdleRole } from './job.js'
@@ -42,7 +42,7 @@ class IdleConnections implements IdleRole {
     const startedAt = performance.now()
     let sum = 0
     for (let index = 0; index < connections; index++) {
-      sum += markOf(index)
+      sum = addMark(sum, index)
       sender.send(layoutOf(index).queue, bodies.body(index))
     }
     await all

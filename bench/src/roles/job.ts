@@ -35,7 +35,7 @@ export interface Mark {
 export interface Sent {
   readonly published: number
   readonly confirmed: number
-  /** Deliveries that must follow, and the sum of their marks. */
+  /** Deliveries that must follow, and the sum of their marks modulo 2^32. */
   readonly deliveries: number
   readonly sum: number
 }

@@ -3,7 +3,7 @@
  * turn in which they fall due; latency is from the publish call to the consumer's callback.
  */
 import { performance } from 'node:perf_hooks'
-import { BodyReader, BodyRing, markOf } from '../body.js'
+import { addMark, BodyReader, BodyRing } from '../body.js'
 import { loadPeer } from '../peers/index.js'
 import type { Sender } from '../peers/peer.js'
 import type { LatencyJob, LatencyResult, LatencyRole, Mark } from './job.js'
@@ -64,7 +64,7 @@ class LatencyProbe implements LatencyRole {
     const due = Math.floor(((performance.now() - this.#startedAt) * this.#job.perSecond) / 1_000)
     while (this.#published < due) {
       const body = this.#bodies.body(this.#published)
-      this.#sum += markOf(this.#published)
+      this.#sum = addMark(this.#sum, this.#published)
       this.#sentAt[this.#published % ringSize] = performance.now()
       this.#published++
       this.#sender.send(layout.queue, body)

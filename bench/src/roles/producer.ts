@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
-import { BodyRing, markOf } from '../body.js'
+import { addMark, BodyRing } from '../body.js'
 import { loadPeer } from '../peers/index.js'
 import type { Sender } from '../peers/peer.js'
 import type { Mark, ProducerRole, Sent, ThroughputJob } from './job.js'
@@ -95,7 +95,7 @@ class Producer implements ProducerRole {
     const deliveries = this.#traffic.deliveries[this.#published % this.#traffic.keys.length] as number
     const body = this.#bodies.body(this.#published)
     this.#deliveries += deliveries
-    this.#sum += deliveries * markOf(this.#published)
+    this.#sum = addMark(this.#sum, this.#published, deliveries)
     this.#published++
     return body
   }
