@@ -46,6 +46,8 @@ export class Broker implements QueueHome {
   readonly #timers: Timers
   readonly #entropy: Entropy
   #dirty: Queue[] = []
+  /** Exclusive queues by their connection. */
+  readonly #exclusive = new Map<number, Set<Queue>>()
   #nextMessageId = 1
 
   constructor(options: BrokerOptions) {
@@ -53,7 +55,10 @@ export class Broker implements QueueHome {
     this.#timers = options.timers
     this.#entropy = options.entropy
     this.now = options.now
-    for (const name of options.virtualHosts) this.virtualHosts.set(name, new VirtualHost(name))
+    for (const name of options.virtualHosts) {
+      const seed = Math.floor(options.entropy.random() * 0x7fff_ffff)
+      this.virtualHosts.set(name, new VirtualHost(name, seed))
+    }
   }
 
   /** Bytes that messages and their places take. */
@@ -183,6 +188,10 @@ export class Broker implements QueueHome {
     queue.usedAt = this.now
     host.addQueue(queue)
     this.queueCount++
+    if (owner !== 0) {
+      const owned = this.#exclusive.get(owner) ?? new Set()
+      this.#exclusive.set(owner, owned.add(queue))
+    }
     if (options.expiresMs !== undefined) this.#timers.insert(this.now + options.expiresMs, queue, Queue.expiry)
     return queue
   }
@@ -192,6 +201,7 @@ export class Broker implements QueueHome {
     assert(!queue.deleted)
     this.virtualHosts.get(queue.virtualHost)!.removeQueue(queue)
     this.queueCount--
+    if (queue.owner !== 0) this.#exclusive.get(queue.owner)?.delete(queue)
     return queue.delete()
   }
 
@@ -200,8 +210,9 @@ export class Broker implements QueueHome {
   }
 
   /** The connection is gone: so are its exclusive queues. Its channels have given back what they held. */
-  connectionClosed(host: VirtualHost, connection: number): void {
-    for (const queue of [...host.queues.values()]) if (queue.owner === connection && !queue.deleted) this.dropQueue(queue)
+  connectionClosed(connection: number): void {
+    for (const queue of [...(this.#exclusive.get(connection) ?? [])]) this.dropQueue(queue)
+    this.#exclusive.delete(connection)
   }
 
   /** A queue that this connection may use; asking for it counts as a use. */

@@ -14,12 +14,16 @@ export class VirtualHost {
   readonly name: string
   readonly exchanges = new Map<string, Exchange>()
   readonly queues = new Map<string, Queue>()
-  readonly routes = new RouteCache<Route>()
+  readonly routes: RouteCache<Route>
   /** Bindings of all exchanges. */
   bindingCount = 0
+  /** The exchanges that a target is bound to. */
+  readonly #sources = new Map<Target, Set<Exchange>>()
 
-  constructor(name: string) {
+  /** `seed`: hard to guess, so that nobody can choose routing keys that collide. */
+  constructor(name: string, seed: number) {
     this.name = name
+    this.routes = new RouteCache<Route>({ seed })
   }
 
   exchange(name: string): Exchange | undefined {
@@ -48,10 +52,8 @@ export class VirtualHost {
       if (gone.deleted) continue
       gone.deleted = true
       this.exchanges.delete(gone.name)
-      for (const { target } of gone.matcher.bindings()) {
-        this.bindingCount--
-        if (target instanceof Exchange) target.sourceCount--
-      }
+      for (const target of new Set([...gone.matcher.bindings()].map((binding) => binding.target))) this.#forget(gone, target)
+      this.bindingCount -= gone.matcher.size
       work.push(...this.#unbindTarget(gone))
     }
     this.routes.bump()
@@ -71,9 +73,9 @@ export class VirtualHost {
   /** Adds a binding; false if it is there already. */
   bind(source: Exchange, binding: Binding<Target>): boolean {
     if (!source.matcher.add(binding)) return false
-    source.used = true
     this.bindingCount++
-    if (binding.target instanceof Exchange) binding.target.sourceCount++
+    const sources = this.#sources.get(binding.target) ?? new Set()
+    this.#sources.set(binding.target, sources.add(source))
     this.routes.bump()
     return true
   }
@@ -82,7 +84,7 @@ export class VirtualHost {
   unbind(source: Exchange, binding: Binding<Target>): boolean {
     if (!source.matcher.remove(binding)) return false
     this.bindingCount--
-    if (binding.target instanceof Exchange) binding.target.sourceCount--
+    if (source.matcher.countOf(binding.target) === 0) this.#forget(source, binding.target)
     this.routes.bump()
     if (source.options.autoDelete && source.matcher.size === 0) this.removeExchange(source)
     return true
@@ -91,7 +93,7 @@ export class VirtualHost {
   /** How many bindings lead to a target. */
   bindingsTo(target: Target): number {
     let count = 0
-    for (const exchange of this.exchanges.values()) for (const binding of exchange.matcher.bindings()) if (binding.target === target) count++
+    for (const source of this.#sources.get(target) ?? []) count += source.matcher.countOf(target)
     return count
   }
 
@@ -103,15 +105,16 @@ export class VirtualHost {
   /** Takes away all bindings to a target; returns the auto-delete exchanges that have none left. */
   #unbindTarget(target: Target): Exchange[] {
     const unused: Exchange[] = []
-    for (const exchange of this.exchanges.values()) {
-      const size = exchange.matcher.size
-      for (const binding of [...exchange.matcher.bindings()]) {
-        if (binding.target !== target) continue
-        exchange.matcher.remove(binding)
-        this.bindingCount--
-      }
-      if (exchange.options.autoDelete && size > 0 && exchange.matcher.size === 0) unused.push(exchange)
+    for (const source of this.#sources.get(target) ?? []) {
+      this.bindingCount -= source.matcher.removeTarget(target)
+      if (source.options.autoDelete && source.matcher.size === 0) unused.push(source)
     }
+    this.#sources.delete(target)
     return unused
+  }
+
+  #forget(source: Exchange, target: Target): void {
+    const sources = this.#sources.get(target)
+    if (sources?.delete(source) && sources.size === 0) this.#sources.delete(target)
   }
 }

@@ -269,7 +269,7 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
         return
       }
       default:
-        if (checkWindow(from, to) !== 0) {
+        if (checkWindow(bytes, from, to) !== 0) {
           this.fail('frameMalformed', 'WINDOW does not have the layout of clause 5.3')
           return
         }
@@ -728,7 +728,7 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
     for (const channel of this.channels.values()) channel.close()
     this.channels.clear()
     this.#lastChannel = undefined
-    if (this.#host !== undefined) this.#home.broker.connectionClosed(this.#host, this.connection)
+    if (this.#host !== undefined) this.#home.broker.connectionClosed(this.connection)
     if (this.#handshakeTimer !== 0) this.#home.timers.cancel(this.#handshakeTimer)
     this.#handshakeTimer = 0
     this.#earlyFrames = []

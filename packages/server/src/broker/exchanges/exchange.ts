@@ -22,11 +22,7 @@ export class Exchange {
   readonly name: string
   readonly options: ExchangeOptions
   readonly matcher: Matcher<Target>
-  /** How many bindings lead here: from other exchanges. */
-  sourceCount = 0
   deleted = false
-  /** Whether it has ever been bound, for `autoDelete`. */
-  used = false
   publishedCount = 0
   unroutableCount = 0
 
