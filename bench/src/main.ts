@@ -8,6 +8,7 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runBench } from './bench.js'
 import { compareResults } from './compare.js'
+import { fullRounds, microReport } from './micro/micro.js'
 import { type Options, parseOptions, usage } from './options.js'
 import { reportOf } from './report.js'
 import { type Measurement, readResults } from './results.js'
@@ -16,6 +17,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args
   if (first === 'show' && rest.length === 1) return print(reportOf(readResults(rest[0] as string)))
   if (first === 'compare' && rest.length === 2) return print(compareResults(readResults(rest[0] as string), readResults(rest[1] as string)))
+  if (first === 'micro') return print(microReport(rest[0] ?? '', fullRounds))
   let options: ReturnType<typeof parseOptions>
   try {
     options = parseOptions(args)

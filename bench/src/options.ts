@@ -14,7 +14,8 @@ export const usage = `usage: npm run bench -- [options]
   --help          this text
 
 Compare two results: npm run bench -- compare OLD.json NEW.json
-Show one again:      npm run bench -- show FILE.json`
+Show one again:      npm run bench -- show FILE.json
+Hot rooms alone:     npm run bench -- micro [the start of a name]`
 
 export interface Options {
   readonly workloads: readonly Workload[]
