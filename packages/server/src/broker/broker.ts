@@ -40,7 +40,6 @@ export class Broker implements QueueHome {
   readonly pages = new PagePool()
   readonly virtualHosts = new Map<string, VirtualHost>()
   queueCount = 0
-  exchangeCount = 0
   /** The time of this turn. */
   now: number
   readonly #timers: Timers
@@ -64,6 +63,18 @@ export class Broker implements QueueHome {
   /** Bytes that messages and their places take. */
   get usedSize(): number {
     return this.slabs.usedSize + this.pages.usedSize
+  }
+
+  get exchangeCount(): number {
+    let count = 0
+    for (const host of this.virtualHosts.values()) count += host.exchanges.size
+    return count
+  }
+
+  get bindingCount(): number {
+    let count = 0
+    for (const host of this.virtualHosts.values()) count += host.bindingCount
+    return count
   }
 
   // ─── publishing ─────────────────────────────────────────────────────────

@@ -26,7 +26,6 @@ export function declareExchange(broker: Broker, { host }: Asker, name: string, o
   if (there !== undefined) return differences('exchange', name, { ...options }, { ...there.options }) ?? { created: false }
   if (broker.exchangeCount >= broker.limits.exchangeCount) return full('exchangeCount', broker.exchangeCount)
   host.addExchange(name, options)
-  broker.exchangeCount++
   return { created: true }
 }
 
@@ -36,7 +35,7 @@ export function checkExchange({ host }: Asker, name: string): object | Refusal {
   return exchange instanceof Refusal ? exchange : { exchange: name, ...exchange.options }
 }
 
-export function deleteExchange(broker: Broker, { host }: Asker, name: string, ifUnused: boolean): { deleted: boolean } | Refusal {
+export function deleteExchange({ host }: Asker, name: string, ifUnused: boolean): { deleted: boolean } | Refusal {
   if (name === '') return new Refusal('forbidden', 'the default exchange cannot be deleted')
   const exchange = host.exchange(name)
   if (exchange === undefined) return { deleted: false }
@@ -44,7 +43,6 @@ export function deleteExchange(broker: Broker, { host }: Asker, name: string, if
     return new Refusal('preconditionFailed', `exchange '${name}' has ${exchange.matcher.size} bindings; unbind them, or delete without ifUnused`)
   }
   host.removeExchange(exchange)
-  broker.exchangeCount = count(broker, (each) => each.exchanges.size)
   return { deleted: true }
 }
 
@@ -60,8 +58,7 @@ export function bind(broker: Broker, asker: Asker, request: BindingRequest): { c
   const ends = findEnds(broker, asker, request)
   if (ends instanceof Refusal) return ends
   const { host } = asker
-  const bindings = count(broker, (each) => each.bindingCount)
-  if (bindings >= broker.limits.bindingCount) return full('bindingCount', bindings)
+  if (broker.bindingCount >= broker.limits.bindingCount) return full('bindingCount', broker.bindingCount)
   const created = host.bind(ends.source, ends.binding)
   return { created, bindingCount: host.bindingsTo(ends.binding.target) }
 }
@@ -71,7 +68,6 @@ export function unbind(broker: Broker, asker: Asker, request: BindingRequest): {
   if (ends instanceof Refusal) return ends
   const { host } = asker
   const removed = host.unbind(ends.source, ends.binding)
-  broker.exchangeCount = count(broker, (each) => each.exchanges.size)
   return { removed, bindingCount: host.bindingsTo(ends.binding.target) }
 }
 
@@ -168,10 +164,4 @@ function differences(what: string, name: string, wanted: Record<string, unknown>
 
 function full(limit: string, there: number): Refusal {
   return new Refusal('limitExceeded', `the broker has ${there} and its limit ${limit} is reached; raise it in the configuration`, { limit })
-}
-
-function count(broker: Broker, of: (host: VirtualHost) => number): number {
-  let sum = 0
-  for (const host of broker.virtualHosts.values()) sum += of(host)
-  return sum
 }

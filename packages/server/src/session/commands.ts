@@ -42,7 +42,7 @@ const commands: { readonly [K in CommandName]: Command<K> } = {
   },
   checkExchange: (context, { exchange }) => deniedAll(context, 'exchange', exchange) ?? checkExchange(context, exchange),
   deleteExchange: (context, { exchange, ifUnused = false }) =>
-    denied(context, 'configure', 'exchange', exchange) ?? deleteExchange(context.channel.broker, context, exchange, ifUnused),
+    denied(context, 'configure', 'exchange', exchange) ?? deleteExchange(context, exchange, ifUnused),
   bindExchange: (context, body) => deniedExchangeBinding(context, body) ?? bind(context.channel.broker, context, exchangeBinding(body)),
   unbindExchange: (context, body) => deniedExchangeBinding(context, body) ?? unbind(context.channel.broker, context, exchangeBinding(body)),
   declareQueue(context, { queue = '', exclusive = false, durable = queue !== '' && !exclusive, autoDelete = false, expiresMs }) {

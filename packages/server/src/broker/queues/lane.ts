@@ -25,6 +25,8 @@ export class Lane {
   #next = 0
   /** No page below this number has a ready place. */
   #readyPage = 0
+  found: Page | undefined
+  foundIndex = 0
   readyCount = 0
   liveCount = 0
   /** Bytes of records that are ready. */
@@ -66,7 +68,7 @@ export class Lane {
     return place
   }
 
-  /** The first ready place, or -1. It stays ready until `take`. */
+  /** The first ready place, or -1; its page and index are in `found` and `foundIndex`. It stays ready until `take`. */
   firstReady(): number {
     if (this.readyCount === 0) return -1
     for (let n = this.#readyPage; ; n++) {
@@ -74,21 +76,32 @@ export class Lane {
       if (page === undefined || page.readyCount === 0) continue
       this.#readyPage = n
       const ready = page.ready
-      for (let w = 0; ; w++) {
-        const bits = ready[w]!
-        if (bits !== 0) return n * pageSize + (w << 5) + 31 - Math.clz32(bits & -bits)
+      for (let w = page.readyFrom; ; w++) {
+        const bits = ready[w]
+        if (bits === 0) continue
+        page.readyFrom = w
+        this.found = page
+        this.foundIndex = (w << 5) + 31 - Math.clz32(bits & -bits)
+        return n * pageSize + this.foundIndex
       }
     }
   }
 
-  /** Takes a ready place: it is away now. */
-  take(place: number): void {
-    const page = this.page(place)!
-    const index = place & indexMask
-    page.ready[index >> 5]! &= ~(1 << (index & 31))
+  /** Takes the place that `firstReady` has found: it is away now. */
+  takeFound(): void {
+    const page = this.found!
+    const index = this.foundIndex
+    page.ready[index >> 5] &= ~(1 << (index & 31))
     page.readyCount--
     this.readyCount--
-    this.readySize -= page.words[(index << 2) + 2]!
+    this.readySize -= page.words[(index << 2) + 2]
+  }
+
+  /** Takes any ready place. */
+  take(place: number): void {
+    this.found = this.page(place)!
+    this.foundIndex = place & indexMask
+    this.takeFound()
   }
 
   /** Puts a place that is away back: ready, where it was. */
@@ -97,6 +110,7 @@ export class Lane {
     const index = place & indexMask
     page.ready[index >> 5]! |= 1 << (index & 31)
     page.readyCount++
+    if (index >> 5 < page.readyFrom) page.readyFrom = index >> 5
     this.readyCount++
     this.readySize += page.words[(index << 2) + 2]!
     const n = this.#pageNumber(place)
@@ -169,6 +183,7 @@ export class Lane {
       assert.equal(pageReady, page.readyCount)
       assert.equal(pageLive, page.liveCount)
       if (pageReady > 0) assert(this.#firstPage + i >= this.#readyPage)
+      for (let w = 0; w < page.readyFrom; w++) assert.equal(page.ready[w], 0)
       ready += pageReady
       live += pageLive
     }

@@ -28,20 +28,28 @@ export const Meta = {
 } as const
 
 export class Page {
-  words = new Uint32Array(firstCapacity * 4)
-  ids = new Float64Array(firstCapacity)
+  words: Uint32Array
+  ids: Float64Array
   readonly ready = new Uint32Array(pageSize / 32)
   readyCount = 0
   liveCount = 0
+  /** No word of `ready` below this one has a bit. */
+  readyFrom = 0
 
-  /** Room for all places. */
-  grow(): void {
-    const words = new Uint32Array(pageSize * 4)
-    words.set(this.words)
-    this.words = words
-    const ids = new Float64Array(pageSize)
-    ids.set(this.ids)
-    this.ids = ids
+  constructor(capacity: number) {
+    this.words = new Uint32Array(capacity * 4)
+    this.ids = new Float64Array(capacity)
+  }
+
+  /** Takes over the columns of a larger page, which gets the smaller ones. */
+  swapColumns(larger: Page): void {
+    const { words, ids } = this
+    larger.words.set(words)
+    larger.ids.set(ids)
+    this.words = larger.words
+    this.ids = larger.ids
+    larger.words = words
+    larger.ids = ids
   }
 }
 
@@ -53,19 +61,16 @@ export class PagePool {
   usedSize = 0
 
   take(whole: boolean): Page {
-    let page = whole ? this.#whole.pop() : this.#small.pop()
-    if (page === undefined) {
-      page = new Page()
-      if (whole) page.grow()
-    }
+    const page = (whole ? this.#whole : this.#small).pop() ?? new Page(whole ? pageSize : firstCapacity)
     this.usedSize += page.ids.length * placeSize
     return page
   }
 
   /** Gives a small page room for all places. */
   grow(page: Page): void {
-    this.usedSize += (pageSize - page.ids.length) * placeSize
-    page.grow()
+    const larger = this.take(true)
+    page.swapColumns(larger)
+    this.give(larger)
   }
 
   /** Takes back a page without a live place. Its words may hold anything: a place is written before it is read. */
@@ -75,6 +80,7 @@ export class PagePool {
       page.ready.fill(0)
       page.readyCount = 0
     }
+    page.readyFrom = 0
     const pool = page.ids.length === pageSize ? this.#whole : this.#small
     if (pool.length < 256) pool.push(page)
   }

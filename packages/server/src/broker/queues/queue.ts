@@ -16,7 +16,7 @@ import type { Timed } from '../timers/timed.js'
 import type { Consumer, DeliverySource } from './consumer.js'
 import { ConsumerRing } from './consumer-ring.js'
 import { Lane } from './lane.js'
-import { Meta, type PagePool, pageSize } from './page.js'
+import { Meta, type Page, type PagePool, pageSize } from './page.js'
 
 /** How many messages a consumer among several gets at a time, at most: enough to share the cost of a frame. */
 const shareMax = 64
@@ -134,20 +134,19 @@ export class Queue implements Timed, DeliverySource {
     const lane = this.#lane
     while (lane.readyCount > 0) {
       let place = lane.firstReady()
-      let page = lane.page(place)!
-      let at = (place & (pageSize - 1)) << 2
-      let size = page.words[at + 2]!
-      const consumer = this.consumers.next(size)
+      let page = lane.found!
+      let at = lane.foundIndex << 2
+      const consumer = this.consumers.next(page.words[at + 2])
       if (consumer === undefined) return
       let share = this.consumers.size === 1 ? Infinity : Math.min(shareMax, Math.max(1, Math.floor(lane.readyCount / (2 * this.consumers.size))))
       for (;;) {
-        this.#deliver(consumer, place, page.words[at]!, page.words[at + 1]!, size, page.ids[at >> 2]!, page.words, at)
+        lane.takeFound()
+        this.#deliver(consumer, place, page, at)
         if (consumer.once || --share <= 0 || lane.readyCount === 0) break
         place = lane.firstReady()
-        page = lane.page(place)!
-        at = (place & (pageSize - 1)) << 2
-        size = page.words[at + 2]!
-        if (!consumer.canTake(size)) break
+        page = lane.found!
+        at = lane.foundIndex << 2
+        if (!consumer.canTake(page.words[at + 2])) break
       }
       if (consumer.once) {
         this.removeConsumer(consumer)
@@ -263,15 +262,17 @@ export class Queue implements Timed, DeliverySource {
     }
   }
 
-  #deliver(consumer: Consumer, place: number, slab: number, offset: number, size: number, id: number, words: Uint32Array, at: number): void {
-    let meta = words[at + 3]!
+  #deliver(consumer: Consumer, place: number, page: Page, at: number): void {
+    const words = page.words
+    const slab = words[at]
+    const size = words[at + 2]
+    let meta = words[at + 3]
     if ((meta & Meta.countMax) < Meta.countMax) meta++
     consumer.unsettledCount++
     consumer.unsettledSize += size
     consumer.deliveredCount++
     this.counters.delivered++
-    this.#lane.take(place)
-    consumer.receiver.deliver(consumer, place, slab, offset, size, id, meta)
+    consumer.receiver.deliver(consumer, place, slab, words[at + 1], size, page.ids[at >> 2], meta)
     if (consumer.ack === 'none') {
       this.#slabs.release(slab, size)
       this.#lane.remove(place)

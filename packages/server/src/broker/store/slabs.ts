@@ -15,7 +15,7 @@ import assert from 'node:assert'
 export const slabSize = 1 << 20
 const ownSlabFrom = slabSize >> 2
 /** Empty slabs kept for reuse; more go back to the system. */
-const spareMax = 16
+const spareMax = 32
 
 export class Slabs {
   #buffers: (Buffer | undefined)[] = []
