@@ -7,8 +7,7 @@
  * cut or overwritten does not pass. Reading touches each cache line of the body
  * (one byte in 64), the first word and the last: the same for every peer.
  */
-export const bodySizeMin = 16
-
+const bodySizeMin = 16
 const headSize = 8
 const markSize = 4
 const stride = 64
@@ -31,6 +30,7 @@ export class BodyRing {
   readonly #size: number
 
   constructor(size: number, count: number, producer = 0) {
+    checkSize(size)
     this.#size = size
     const memory = Buffer.alloc(size * count)
     this.#bodies = Array.from({ length: count }, (_, index) => {
@@ -81,6 +81,7 @@ export class BodyReader {
   readonly #last: Float64Array
 
   constructor(size: number, lanes: number, gapless: boolean) {
+    checkSize(size)
     this.#size = size
     this.#gapless = gapless
     this.#last = new Float64Array(lanes).fill(-1)
@@ -115,6 +116,10 @@ export class BodyReader {
     this.#damaged++
     return -1
   }
+}
+
+function checkSize(size: number): void {
+  if (size < bodySizeMin) throw new RangeError(`a body has at least ${bodySizeMin} bytes, not ${size}`)
 }
 
 function fillAt(offset: number): number {

@@ -183,7 +183,8 @@ function sumsOf(sent: Sent, received: Received): Sums {
   }
 }
 
-function wrongSum(sums: Sums): string | undefined {
+/** Why these sums do not agree; undefined when they do. */
+export function wrongSum(sums: Sums): string | undefined {
   if (sums.delivered !== sums.expected) return `${sums.expected} deliveries expected, ${sums.delivered} came`
   if (sums.damaged > 0) return `${sums.damaged} damaged bodies`
   if (sums.disordered > 0) return `${sums.disordered} deliveries out of order`
