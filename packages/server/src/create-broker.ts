@@ -59,7 +59,7 @@ export async function createBroker(options: CreateBrokerOptions = {}): Promise<B
   let listener: Listener | undefined
   if (options.listen !== false) {
     const { host = 'localhost', port = 7670 } = options.listen ?? {}
-    listener = await listen({ host, port, accept: (transport) => turn.accept(transport), log, handshakeMs: 5_000 })
+    listener = await listen({ host, port, accept: (transport) => turn.accept(transport), landing: () => turn.landing(), log, handshakeMs: 5_000 })
   }
   return {
     address: listener?.address,

@@ -12,13 +12,21 @@ import { Socket } from 'node:net'
 /** Small enough that a turn follows soon and that it stays in the cache, large enough that a read is worth its call. */
 export const landingSize = 64 * 1024
 
+/** The range of a larger buffer that bytes land in. */
+export interface Landing {
+  readonly buffer: Buffer
+  readonly start: number
+  /** The range itself. */
+  readonly window: Buffer
+}
+
 interface Inner {
   _handle: unknown
   _server: unknown
 }
 
 /** Puts the accepted socket (paused, of a server with `pauseOnConnect`) on the landing buffer; returns the socket to use from now on. */
-export function land(accepted: Socket, landing: Buffer, ingest: (bytes: Uint8Array, from: number, to: number) => void): Socket {
+export function land(accepted: Socket, landing: Landing, ingest: (bytes: Uint8Array, from: number, to: number) => void): Socket {
   const inner = accepted as unknown as Inner
   const handle = inner._handle
   if (handle === null || handle === undefined) {
@@ -26,10 +34,11 @@ export function land(accepted: Socket, landing: Buffer, ingest: (bytes: Uint8Arr
     return accepted
   }
   inner._handle = null
+  const { buffer, start } = landing
   const onread = {
-    buffer: landing,
-    callback(size: number, buffer: Uint8Array): boolean {
-      ingest(buffer, 0, size)
+    buffer: landing.window,
+    callback(size: number): boolean {
+      ingest(buffer, start, start + size)
       return true
     },
   }

@@ -3,7 +3,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server, type So
 import { createServer as createTlsServer } from 'node:tls'
 import type { Logger } from '../ports/log.js'
 import type { Transport, TransportHandler } from '../ports/transport.js'
-import { land, landingSize, readByData } from './landing.js'
+import { type Landing, land, landingSize, readByData } from './landing.js'
 import { SocketTransport } from './socket-transport.js'
 
 export interface ListenOptions {
@@ -12,6 +12,8 @@ export interface ListenOptions {
   /** PEM texts. */
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer; readonly ca?: string | Buffer | undefined }
   readonly accept: (transport: Transport) => TransportHandler
+  /** Memory to read into, at least `landingSize` bytes of it. */
+  readonly landing: () => { readonly buffer: Buffer; readonly start: number }
   readonly log: Logger
   readonly handshakeMs: number
 }
@@ -24,7 +26,8 @@ export interface Listener {
 
 export function listen(options: ListenOptions): Promise<Listener> {
   const { tls, log } = options
-  const landing = Buffer.allocUnsafeSlow(landingSize)
+  const { buffer, start } = options.landing()
+  const landing: Landing = { buffer, start, window: buffer.subarray(start, start + landingSize) }
   const server: Server =
     tls === undefined
       ? createTcpServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: false }, (socket) => connect(socket, false))

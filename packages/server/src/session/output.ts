@@ -1,47 +1,66 @@
 // Hot: every byte that leaves passes here.
 /**
- * The way out of one turn for one session after another: small things are gathered in one buffer, large ranges of
- * stored records go out from where they lie, all in one system call.
+ * The way out of one turn for one session after another: small things are gathered in a slab, large ranges of stored
+ * records go out from where they lie, all in one system call.
  *
  *     begin(transport) ─▶ reserve(n), write at `buffer[at…]` │ range(slab …) │ bytes(…) ─▶ end()
  *
- * When the buffer is full it is sent; it is used again as soon as the transport has taken the bytes; if it has not, the buffer is left to it and a
- * fresh one is made. There is one Output in a shard.
+ *     slab   │ under way: pinned │ this flush ··· at │ free                │
+ *                                 base
+ *
+ * What has been taken at once is overwritten by the next flush; what has not stays, pinned for its session, and the next flush
+ * goes on behind it. There is one Output in a shard.
  */
 import { copyBytes } from '@waybill/protocol'
+import { type Slabs, slabSize } from '../broker/store/slabs.js'
 import type { Transport } from '../ports/transport.js'
 
+/** As much is gathered before it is sent. */
 export const outputSize = 256 * 1024
 /** A range from this size on is not copied. */
 const rangeFrom = 16 * 1024
 
 export class Output {
-  buffer = Buffer.allocUnsafeSlow(outputSize)
-  /** Where the next byte goes. */
-  at = 0
-  #start = 0
-  #transport: Transport | undefined
-  #wasPending = false
+  /** Where bytes are gathered, and where the next one goes. */
+  buffer: Buffer
+  at: number
   /** Bytes given to the transport since `begin`. */
   sentSize = 0
+  readonly #slabs: Slabs
+  #slab: number
+  #end: number
+  #base: number
+  /** First byte that has not been given to the transport. */
+  #start = 0
+  #transport: Transport | undefined
+  #pins: number[] = []
 
-  begin(transport: Transport): void {
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs
+    this.#slab = slabs.reserve()
+    this.buffer = slabs.buffer(this.#slab)
+    this.at = this.#base = slabs.start(this.#slab)
+    this.#end = this.#base + slabSize
+  }
+
+  /** Slabs that the transport still reads from after `end` are pinned and added to `pins`. */
+  begin(transport: Transport, pins: number[]): void {
     this.#transport = transport
-    this.#wasPending = transport.pendingSize > 0
-    this.at = this.#start = 0
+    this.#pins = pins
     this.sentSize = 0
+    this.#restart()
     transport.cork()
   }
 
   /** Makes sure that `size` bytes (at most `outputSize`) can be written at `at`. */
   reserve(size: number): void {
-    if (this.at + size <= outputSize) return
+    if (this.at + size <= this.#base + outputSize) return
     const transport = this.#transport!
     this.#write()
     transport.uncork()
     transport.cork()
-    if (transport.pendingSize > 0) this.#fresh()
-    else this.at = this.#start = 0
+    if (transport.pendingSize > 0) this.#keep()
+    this.#restart()
   }
 
   /** Bytes that stay as they are. */
@@ -56,28 +75,28 @@ export class Output {
   }
 
   /** A range of a slab, which must be pinned until the transport has taken it. */
-  range(slab: Uint8Array, from: number, to: number): void {
+  range(source: Buffer, from: number, to: number): void {
     if (to - from >= rangeFrom) {
       this.#write()
-      this.#send(slab, from, to)
+      this.#send(source, from, to)
       return
     }
     this.reserve(to - from)
-    this.at = copyBytes(this.buffer, this.at, slab, from, to)
+    const { buffer, at } = this
+    if (source === buffer) {
+      buffer.copyWithin(at, from, to)
+      this.at = at + to - from
+    } else this.at = copyBytes(buffer, at, source, from, to)
   }
 
   /** Sends it. True if everything has been taken. */
   end(): boolean {
     const transport = this.#transport!
-    if (this.#wasPending && this.#start === 0 && this.at < outputSize / 4) {
-      const small = Buffer.from(this.buffer.subarray(0, this.at))
-      if (small.length > 0) this.#send(small, 0, small.length)
-      this.at = 0
-    } else this.#write()
+    this.#write()
     transport.uncork()
     this.#transport = undefined
     const taken = transport.pendingSize === 0
-    if (!taken && this.at > 0) this.#fresh()
+    if (!taken && this.at > this.#base) this.#keep()
     return taken
   }
 
@@ -91,8 +110,22 @@ export class Output {
     this.#transport!.write(bytes, from, to)
   }
 
-  #fresh(): void {
-    this.buffer = Buffer.allocUnsafeSlow(outputSize)
-    this.at = this.#start = 0
+  /** What has been gathered is under way: it stays, and the next goes behind it. */
+  #keep(): void {
+    this.#slabs.pin(this.#slab)
+    this.#pins.push(this.#slab)
+    this.#base = this.at
+  }
+
+  #restart(): void {
+    if (this.#end - this.#base < outputSize) {
+      const slab = this.#slabs.reserve()
+      this.#slabs.unpin(this.#slab)
+      this.#slab = slab
+      this.buffer = this.#slabs.buffer(slab)
+      this.#base = this.#slabs.start(slab)
+      this.#end = this.#base + slabSize
+    }
+    this.at = this.#start = this.#base
   }
 }

@@ -567,7 +567,7 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
     this.isChanged = false
     if (this.state === 'closed') return
     const { output, broker } = this.#home
-    output.begin(this.transport)
+    output.begin(this.transport, this.deliveries.pinned)
     if (this.#before.length > 0) {
       for (const bytes of this.#before) output.bytes(bytes)
       this.#before = []

@@ -10,6 +10,7 @@
 import { type ErrorName } from '@waybill/protocol'
 import { Broker } from '../broker/broker.js'
 import type { BrokerLimits } from '../broker/limits.js'
+import { slabSize } from '../broker/store/slabs.js'
 import type { Timed } from '../broker/timers/timed.js'
 import { TimerWheel } from '../broker/timers/wheel.js'
 import type { Clock } from '../ports/clock.js'
@@ -48,7 +49,7 @@ export class Turn implements SessionHome {
   readonly timers: TimerWheel<Timed>
   readonly broker: Broker
   readonly credit: PublisherCredit
-  readonly output = new Output()
+  readonly output: Output
   readonly sessions = new Set<Session>()
   #openCount = 0
   #nextConnection = 1
@@ -75,7 +76,15 @@ export class Turn implements SessionHome {
       entropy: options.entropy,
       now: this.#now,
     })
+    this.output = new Output(this.broker.slabs)
     this.credit = new PublisherCredit(options.limits.memorySize, () => this.broker.usedSize)
+  }
+
+  /** Where bytes of connections may land before they are looked at: a range next to where records are kept, so that copying is cheap. */
+  landing(): { readonly buffer: Buffer; readonly start: number; readonly size: number } {
+    const { slabs } = this.broker
+    const slab = slabs.reserve()
+    return { buffer: slabs.buffer(slab), start: slabs.start(slab), size: slabSize }
   }
 
   /** A connection has come; what it says goes to the session that is returned. */
