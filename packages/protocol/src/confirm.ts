@@ -52,7 +52,7 @@ export function writeConfirmRun(
   writeU64(target, at, firstSequence)
   writeU64(target, at + 8, firstMessageId)
   writeU32(target, at + 16, count)
-  writeU16(target, at + 20, queueCount > queueCountMax ? queueCountMax : queueCount)
+  writeU16(target, at + 20, Math.min(queueCount, queueCountMax))
   target[at + 22] = level
   target[at + 23] = 0
   return at + confirmRunSize
@@ -95,7 +95,7 @@ export function checkConfirm(bytes: Uint8Array, from: number, to: number): numbe
       id >= 0 &&
       count >= 1 &&
       first + count - 1 <= through &&
-      id <= u64Max - count &&
+      id <= u64Max - count + 1 &&
       level >= Level.received &&
       level <= Level.synced &&
       bytes[at + 23] === 0

@@ -52,8 +52,8 @@ export function checkDeliver(bytes: Uint8Array, flags: number, from: number, to:
     id >= 0 &&
     count >= 1 &&
     count * recordHeaderSize <= to - from - headerSize &&
-    tag <= u64Max - count &&
-    id <= u64Max - count &&
+    tag <= u64Max - count + 1 &&
+    id <= u64Max - count + 1 &&
     readU32(bytes, from + 20) >= 1 &&
     ((flags & Flag.redelivered) === 0 || (flags & Flag.counts) !== 0)
   return good ? 0 : ErrorCode.frameMalformed.code

@@ -36,7 +36,7 @@ export function checkPublish(bytes: Uint8Array, from: number, to: number): numbe
     first >= 0 &&
     count >= 1 &&
     count * recordHeaderSize <= to - from - publishHeaderSize &&
-    first <= u64Max - count &&
+    first <= u64Max - count + 1 &&
     readU32(bytes, from + 12) === 0
   return good ? 0 : ErrorCode.frameMalformed.code
 }

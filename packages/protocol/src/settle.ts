@@ -57,7 +57,7 @@ export function checkSettle(bytes: Uint8Array, from: number, to: number): number
     const good =
       first >= 0 &&
       count >= 1 &&
-      first <= u64Max - count &&
+      first <= u64Max - count + 1 &&
       outcome >= Outcome.ack &&
       outcome <= Outcome.reject &&
       bytes[at + 13] === 0 &&

@@ -1,0 +1,2 @@
+/** Notation of frames for vectors and transcripts, and what plays a transcript. For tests of servers and clients; pure. */
+export * from './notation.js'
