@@ -1,0 +1,28 @@
+import { ConfigError, type ConfigProblem } from './config-error.js'
+import type { TlsOptions } from './config.js'
+import type { Machine } from './memory.js'
+
+/** The PEM texts of `tls`: those that are paths are read. Throws a ConfigError that names each file that is none; never what is in it. */
+export function readTls(tls: TlsOptions, machine: Pick<Machine, 'readText'>): TlsOptions {
+  const problems: ConfigProblem[] = []
+  const read = (name: keyof TlsOptions, value: string): string => {
+    if (isPem(value)) return value
+    const text = machine.readText(value)
+    const found = text === undefined ? 'nothing that can be read' : 'something else'
+    if (text === undefined || !isPem(text)) {
+      problems.push({
+        path: `tls.${name}`,
+        message: `must be PEM or the path of a PEM file, found ${found} at '${value}'; check the path`,
+        source: undefined,
+      })
+    }
+    return text ?? ''
+  }
+  const texts = { key: read('key', tls.key), cert: read('cert', tls.cert), ...(tls.ca === undefined ? {} : { ca: read('ca', tls.ca) }) }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return texts
+}
+
+function isPem(text: string): boolean {
+  return text.includes('-----BEGIN ')
+}

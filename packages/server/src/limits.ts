@@ -1,0 +1,113 @@
+/**
+ * Everything has a limit, each with its reason. Those that a peer can meet have the default of the specification [P-9.1]; all of
+ * them can be configured between `min` and `max`, and are checked against one another by `limitProblems`.
+ */
+import { limits as spec } from '@waybill/protocol'
+
+const KiB = 1_024
+const MiB = 1_024 * KiB
+
+/** What a frame holds besides the records of its largest message. */
+const frameRoomSize = 64 * KiB
+
+export interface LimitRow {
+  /** Undefined: computed, see `limitsWith`. */
+  readonly default: number | undefined
+  readonly min: number
+  readonly max: number
+  readonly why: string
+}
+
+function row(value: number | undefined, min: number, max: number, why: string): LimitRow {
+  return { default: value, min, max, why }
+}
+
+export const limitTable = {
+  memorySize: row(
+    undefined,
+    MiB,
+    2 ** 48,
+    'bytes of messages and of credit that publishers have not used; a quarter of the memory there is, as much again is the process itself',
+  ),
+  connectionCount: row(spec.connectionCountMax.value, 1, 1_000_000, spec.connectionCountMax.reason),
+  unauthenticatedCount: row(1_000, 1, 1_000_000, 'connections that have not said who they are; a flood of them leaves room for others'),
+  unauthenticatedPerAddressCount: row(
+    20,
+    1,
+    1_000_000,
+    'of those, from one address that is not this machine, so that one stranger cannot take all the places',
+  ),
+  channelCount: row(spec.channelCountMax.value, 1, 65_535, spec.channelCountMax.reason),
+  consumerCount: row(spec.consumerCountMax.value, 1, 1_000_000, spec.consumerCountMax.reason),
+  queueConsumerCount: row(spec.queueConsumerCountMax.value, 1, 1_000_000, spec.queueConsumerCountMax.reason),
+  exchangeCount: row(spec.exchangeCountMax.value, 1, 10_000_000, spec.exchangeCountMax.reason),
+  queueCount: row(spec.queueCountMax.value, 1, 10_000_000, spec.queueCountMax.reason),
+  bindingCount: row(spec.bindingCountMax.value, 1, 100_000_000, spec.bindingCountMax.reason),
+  messageSizeMax: row(spec.messageSizeMax.value, KiB, 512 * MiB, spec.messageSizeMax.reason),
+  frameSizeMax: row(undefined, spec.openingFrameSizeMax.value, 512 * MiB + frameRoomSize, spec.frameSizeMax.reason),
+  outboxSizeMax: row(spec.outboxSizeMax.value, 64 * KiB, 1_024 * MiB, spec.outboxSizeMax.reason),
+  outboxStallMs: row(spec.outboxStallMs.value, 1_000, 3_600_000, spec.outboxStallMs.reason),
+  handshakeMs: row(spec.handshakeMs.value, 100, 60_000, spec.handshakeMs.reason),
+  frameMs: row(spec.frameMs.value, 100, 600_000, spec.frameMs.reason),
+  heartbeatMs: row(spec.heartbeatMs.value, 0, spec.heartbeatMsMax.value, `${spec.heartbeatMs.reason}; 0: none`),
+  drainMs: row(
+    25_000,
+    0,
+    3_600_000,
+    'what is being worked on when the broker is told to stop; less than the 30 s after which many supervisors kill',
+  ),
+} as const satisfies Record<string, LimitRow>
+
+export type LimitName = keyof typeof limitTable
+export type Limits = { readonly [K in LimitName]: number }
+
+/** The limits that are given, and the defaults of the others. `memorySize` is what `memoryBudget` says; a frame holds the largest message. */
+export function limitsWith(given: Partial<Limits>, memorySize: number): Limits {
+  const limits = { ...given } as { [K in LimitName]: number }
+  for (const name of Object.keys(limitTable) as LimitName[]) limits[name] ??= limitTable[name].default ?? 0
+  limits.memorySize = given.memorySize ?? memorySize
+  limits.frameSizeMax = given.frameSizeMax ?? limits.messageSizeMax + frameRoomSize
+  return limits
+}
+
+export interface LimitProblem {
+  readonly name: LimitName
+  /** What it must be instead, and why. */
+  readonly message: string
+}
+
+/** Limits that contradict one another. The one named is that which is easier to mend. */
+export function limitProblems(limits: Limits): LimitProblem[] {
+  const problems: LimitProblem[] = []
+  const expect = (isGood: boolean, name: LimitName, message: string) => {
+    if (!isGood) problems.push({ name, message })
+  }
+  const { memorySize, messageSizeMax, frameSizeMax, heartbeatMs, unauthenticatedCount, unauthenticatedPerAddressCount, connectionCount } =
+    limits
+  expect(
+    messageSizeMax + frameRoomSize <= frameSizeMax,
+    'frameSizeMax',
+    `must be at least ${messageSizeMax + frameRoomSize}, to hold a message of messageSizeMax (${messageSizeMax}); leave it out`,
+  )
+  expect(
+    messageSizeMax * 2 <= memorySize,
+    'messageSizeMax',
+    `must be at most half of memorySize (${memorySize}), so that one message does not hold up all others; at most ${Math.floor(memorySize / 2)}`,
+  )
+  expect(
+    unauthenticatedCount <= connectionCount,
+    'unauthenticatedCount',
+    `must be at most connectionCount (${connectionCount}), as it counts some of those`,
+  )
+  expect(
+    unauthenticatedPerAddressCount <= unauthenticatedCount,
+    'unauthenticatedPerAddressCount',
+    `must be at most unauthenticatedCount (${unauthenticatedCount}), as it counts some of those`,
+  )
+  expect(
+    heartbeatMs === 0 || heartbeatMs >= spec.heartbeatMsMin.value,
+    'heartbeatMs',
+    `must be 0 or at least ${spec.heartbeatMsMin.value}: ${spec.heartbeatMsMin.reason}`,
+  )
+  return problems
+}
