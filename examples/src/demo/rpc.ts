@@ -37,9 +37,13 @@ export async function rpcPart(stage: Stage): Promise<Sum> {
       { asked: questions.length, answered: rightQuotes.length },
       { 'cents quoted': quotes.reduce((sum, { quote }) => sum + quote.cents, 0), 'by hand': roundCount * roundCents },
       { 'asked in vain': nonsense.length, 'told why': failures.filter((error) => error instanceof RemoteError).length },
-      { 'asked nobody': 1, 'failed at once': nobody instanceof WaybillError && waitedMs < 1_000 ? 1 : 0 },
+      { 'asked nobody': 1, 'failed at once': isUnroutable(nobody) && waitedMs < 1_000 ? 1 : 0 },
     ],
   }
+}
+
+function isUnroutable(error: unknown): boolean {
+  return error instanceof WaybillError && error.code === 'UNROUTABLE'
 }
 
 function errorOf(error: unknown): Error {
