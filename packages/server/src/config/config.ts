@@ -6,6 +6,7 @@ import { Ajv, type ErrorObject } from 'ajv'
 import type { UserOptions } from '../auth/users.js'
 import { parsePasswordHash } from '../auth/passwords.js'
 import { NamePatterns } from '../auth/name-patterns.js'
+import type { LogSink } from '../log.js'
 import { type Limits, limitProblems, limitsWith } from '../limits.js'
 import { ConfigError, type ConfigProblem } from './config-error.js'
 import { didYouMean } from './did-you-mean.js'
@@ -19,9 +20,6 @@ export interface TlsOptions {
   /** Who has to have signed the certificates of clients; without it clients need none. */
   readonly ca?: string
 }
-
-/** Called for each event in place of writing a line. */
-export type LogFunction = (entry: { level: 'debug' | 'info' | 'warn' | 'error'; event: string; [field: string]: unknown }) => void
 
 export interface BrokerOptions {
   /** { host: 'localhost', port: 7670 }; false: no listener. */
@@ -37,7 +35,7 @@ export interface BrokerOptions {
   /** Defaults and reasons stand in `limits.ts`. */
   readonly limits?: Partial<Limits>
   /** 'text' */
-  readonly log?: 'json' | 'text' | 'none' | LogFunction
+  readonly log?: 'json' | 'text' | 'none' | LogSink
 }
 
 export interface Config {
@@ -46,7 +44,7 @@ export interface Config {
   readonly users: readonly UserOptions[]
   readonly vhosts: readonly string[]
   readonly limits: Limits
-  readonly log: 'json' | 'text' | 'none' | LogFunction
+  readonly log: 'json' | 'text' | 'none' | LogSink
   /** What is allowed but worth knowing, a sentence each. */
   readonly warnings: readonly string[]
 }
