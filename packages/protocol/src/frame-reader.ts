@@ -73,6 +73,13 @@ export class FrameReader {
     return this.#carried < frameHeaderSize ? 0 : readU16(this.#carry, 6)
   }
 
+  /** Hands the carried part of a frame over to `target[at..]`, where its rest will land; returns the index behind it. */
+  moveCarry(target: Uint8Array, at: number): number {
+    const end = copyBytes(target, at, this.#carry, 0, this.#carried)
+    this.#carried = 0
+    return end
+  }
+
   /** The sink gets nothing more; `read` and `scan` say so by false and -1. */
   stop(): void {
     this.#stopped = true

@@ -5,40 +5,53 @@
  * is the one file that knows the undocumented part (`_handle`, `_server`); checked on Node 20, 22, 24 and 26. Where the
  * handle is missing, 'data' events serve, more slowly.
  *
- * The buffer is shared by all sockets of a listener: bytes in it are valid during the callback only.
+ * The place is shared by all sockets of a listener: bytes in it are valid during the callback only. A reader that names a place of its
+ * own gets its next read there: a socket's next buffer is fixed after its own last read, so nobody else reads into it.
  */
 import { Socket } from 'node:net'
+import type { LandingPlace, TransportHandler } from '../ports/transport.js'
 
 /** Small enough that a turn follows soon and that it stays in the cache, large enough that a read is worth its call. */
 export const landingSize = 64 * 1024
 
-/** The range of a larger buffer that bytes land in. */
-export interface Landing {
-  readonly buffer: Buffer
-  readonly start: number
-  /** The range itself. */
-  readonly window: Buffer
-}
+/** Who the bytes are for. */
+type Reader = Pick<TransportHandler, 'ingest' | 'landing'>
 
 interface Inner {
   _handle: unknown
   _server: unknown
 }
 
-/** Puts the accepted socket (paused, of a server with `pauseOnConnect`) on the landing buffer; returns the socket to use from now on. */
-export function land(accepted: Socket, landing: Landing, ingest: (bytes: Uint8Array, from: number, to: number) => void): Socket {
+/** Puts the accepted socket (paused, of a server with `pauseOnConnect`) on the shared landing place; returns the socket to use from now on. */
+export function land(accepted: Socket, shared: LandingPlace, reader: Reader): Socket {
   const inner = accepted as unknown as Inner
   const handle = inner._handle
   if (handle === null || handle === undefined) {
-    readByData(accepted, ingest)
+    readByData(accepted, reader)
     return accepted
   }
   inner._handle = null
-  const { buffer, start } = landing
+  const window = shared.buffer.subarray(shared.from, shared.to)
+  let { buffer, from } = shared
+  let isShared = false
   const onread = {
-    buffer: landing.window,
+    // Asked for the first buffer, and after each read for the next; nothing means that it stays the same.
+    buffer(): Uint8Array | undefined {
+      const own = reader.landing()
+      if (own === undefined) {
+        if (isShared) return undefined
+        isShared = true
+        buffer = shared.buffer
+        from = shared.from
+        return window
+      }
+      isShared = false
+      buffer = own.buffer
+      from = own.from
+      return buffer.subarray(from, own.to)
+    },
     callback(size: number): boolean {
-      ingest(buffer, start, start + size)
+      reader.ingest(buffer, from, from + size)
       return true
     },
   }
@@ -52,7 +65,7 @@ export function land(accepted: Socket, landing: Landing, ingest: (bytes: Uint8Ar
 }
 
 /** TLS sockets, and whatever has no handle. */
-export function readByData(socket: Socket, ingest: (bytes: Uint8Array, from: number, to: number) => void): void {
-  socket.on('data', (bytes: Buffer) => ingest(bytes, 0, bytes.length))
+export function readByData(socket: Socket, reader: Reader): void {
+  socket.on('data', (bytes: Buffer) => reader.ingest(bytes, 0, bytes.length))
   socket.resume()
 }

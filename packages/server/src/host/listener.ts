@@ -2,8 +2,8 @@
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Logger } from '../ports/log.js'
-import type { Transport, TransportHandler } from '../ports/transport.js'
-import { type Landing, land, landingSize, readByData } from './landing.js'
+import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
+import { land, landingSize, readByData } from './landing.js'
 import { SocketTransport } from './socket-transport.js'
 
 export interface ListenOptions {
@@ -13,7 +13,7 @@ export interface ListenOptions {
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer; readonly ca?: string | Buffer | undefined }
   readonly accept: (transport: Transport) => TransportHandler
   /** Memory to read into, at least `landingSize` bytes of it. */
-  readonly landing: () => { readonly buffer: Buffer; readonly start: number }
+  readonly landing: () => LandingPlace
   readonly log: Logger
   readonly handshakeMs: number
 }
@@ -26,8 +26,8 @@ export interface Listener {
 
 export function listen(options: ListenOptions): Promise<Listener> {
   const { tls, log } = options
-  const { buffer, start } = options.landing()
-  const landing: Landing = { buffer, start, window: buffer.subarray(start, start + landingSize) }
+  const { buffer, from } = options.landing()
+  const shared = { buffer, from, to: from + landingSize }
   const server: Server =
     tls === undefined
       ? createTcpServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: false }, (socket) => connect(socket, false))
@@ -40,10 +40,13 @@ export function listen(options: ListenOptions): Promise<Listener> {
 
   function connect(accepted: Socket, isTls: boolean): void {
     let handler: TransportHandler | undefined
-    const ingest = (bytes: Uint8Array, from: number, to: number): void => handler?.ingest(bytes, from, to)
+    const reader = {
+      ingest: (bytes: Uint8Array, from: number, to: number): void => handler?.ingest(bytes, from, to),
+      landing: (): LandingPlace | undefined => handler?.landing(),
+    }
     let socket = accepted
-    if (isTls) readByData(socket, ingest)
-    else socket = land(accepted, landing, ingest)
+    if (isTls) readByData(socket, reader)
+    else socket = land(accepted, shared, reader)
     const transport = new SocketTransport(socket, isTls, () => handler?.written())
     handler = options.accept(transport)
     let reason = 'ended by the client'

@@ -23,10 +23,19 @@ export interface Transport {
   destroy(): void
 }
 
+/** A range that bytes may land in. */
+export interface LandingPlace {
+  readonly buffer: Uint8Array
+  readonly from: number
+  readonly to: number
+}
+
 /** The other way in: what a transport tells the session that it belongs to. */
 export interface TransportHandler {
-  /** Bytes have come. They are valid during the call only. */
+  /** Bytes have come. They are valid during the call only, unless they have landed where `landing` said: then they are in the handler's memory. */
   ingest(bytes: Uint8Array, from: number, to: number): void
+  /** Where the next bytes should land; undefined: where the transport likes. Asked after `ingest`, by transports that can. */
+  landing(): LandingPlace | undefined
   /** `pendingSize` has shrunk. */
   written(): void
   /** Nothing will come or go any more. Called once. */

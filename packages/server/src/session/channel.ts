@@ -30,6 +30,7 @@ export interface ChannelHome {
   readonly held: boolean
   readonly holdsUnsettled: boolean
   mayPublish(route: Route, bytes: Uint8Array, at: number): string | undefined
+  slabOf(bytes: Uint8Array, at: number): number
   /** Deliveries, confirms or credit are to be sent at the end of the turn. */
   changed(): void
   channelChanged(channel: Channel): void
@@ -106,6 +107,10 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
 
   mayUseReserve(): boolean {
     return this.#home.holdsUnsettled
+  }
+
+  slabOf(bytes: Uint8Array, at: number): number {
+    return this.#home.slabOf(bytes, at)
   }
 
   changed(): void {

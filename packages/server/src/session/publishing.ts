@@ -4,6 +4,7 @@
  * them in `confirms`. [P-4]
  *
  *     frame   ─ check each record ─▶ good neighbours are copied to a slab together ─▶ routed one by one ─▶ queues
+ *                                     (or lie in one: session/bulk-landing)
  *                       └ refused: an exception with its sequence; the others are not disturbed
  */
 import {
@@ -37,6 +38,8 @@ export interface PublishingHome {
   /** Why the user may not publish along this route, or undefined. Asked when the route is another than the last one. */
   mayPublish(route: Route, bytes: Uint8Array, at: number): string | undefined
   mayUseReserve(): boolean
+  /** The slab that these bytes lie in already, to stay, or -1. */
+  slabOf(bytes: Uint8Array, at: number): number
   /** Something is to be told to the client. */
   changed(): void
 }
@@ -170,12 +173,17 @@ export class Publishing implements CreditHolder {
     const { broker, host } = this.#home
     const { slabs } = broker
     const wantsConfirm = (flags & Flag.confirm) !== 0
-    slabs.append(bytes, from, to)
-    const slab = slabs.slab
+    let slab = this.#home.slabOf(bytes, from)
+    let start = from
+    if (slab < 0) {
+      slabs.append(bytes, from, to)
+      slab = slabs.slab
+      start = slabs.offset
+    }
     const buffer = slabs.buffer(slab)
-    const end = slabs.offset + to - from
+    const end = start + to - from
     let sequence = firstSequence
-    for (let at = slabs.offset; at < end; sequence++) {
+    for (let at = start; at < end; sequence++) {
       const size = 4 + readU32(buffer, at)
       const route = broker.route(host, buffer, at)
       const refusal = this.#routeRefusal(route, flags, buffer, at)

@@ -29,6 +29,7 @@ import {
   type HelloRequest,
   heartbeatFrameSize,
   prefaceSize,
+  readU32,
   type StatusBody,
   windowConsumer,
   windowMessageCount,
@@ -42,8 +43,9 @@ import type { Timed, Timers } from '../broker/timers/timed.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
 import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/log.js'
-import type { Transport, TransportHandler } from '../ports/transport.js'
+import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import { type Access, type Authenticator, fullAccess } from './access.js'
+import { BulkLanding } from './bulk-landing.js'
 import { Channel, type ChannelHome } from './channel.js'
 import { commandOf, runCommand } from './commands.js'
 import type { PublisherCredit } from './credit.js'
@@ -82,6 +84,9 @@ export interface SessionHome {
   /** It has something to send, or work for the broker: a turn is needed. */
   changed(session: Session): void
   closed(session: Session): void
+  /** Whether one more connection may have a slab of its own to land in. */
+  admitBulk(): boolean
+  bulkLeft(): void
   list(session: Session, request: { kind: string; limit?: number; after?: string; prefix?: string }): object
 }
 
@@ -92,7 +97,14 @@ const earlySizeMax = 64 * 1024
 /** Largest frame that is not a PUBLISH: settlements and requests. */
 const otherFrameSizeMax = 1024 * 1024
 
-const TimerOf = { handshake: 0, heartbeat: 1, frame: 2, stall: 3, lastLook: 4, linger: 5 } as const
+/** Reads of this size and more are those of a bulk publisher: so many in a row, and it gets a slab of its own. */
+const bulkReadSize = 48 * 1024
+const bulkReadsMin = 4
+/** So many small reads in a row, or so long without one, and it goes back. */
+const bulkQuietMax = 64
+const bulkIdleMs = 1_000
+
+const TimerOf = { handshake: 0, heartbeat: 1, frame: 2, stall: 3, lastLook: 4, linger: 5, bulk: 6 } as const
 
 export type SessionState = 'preface' | 'hello' | 'authenticating' | 'open' | 'closing' | 'closed'
 
@@ -130,6 +142,10 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
   #sentAt: number
   #frameCount = 0
   #partialFrame = -1
+  #bulk: BulkLanding | undefined
+  /** Large reads in a row, and small ones. */
+  #bulkReads = 0
+  #bulkQuiet = 0
   #stallTimer = 0
   #stallTaken = 0
   #handshakeTimer = 0
@@ -195,7 +211,59 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
       this.#readPreface(bytes, from, to)
       return
     }
-    this.#read(bytes, from, to)
+    const bulk = this.#bulk
+    if (bulk !== undefined && bytes === bulk.buffer && from === bulk.filled) this.#readInPlace(bulk, to)
+    else this.#read(bytes, from, to)
+    this.#watchBulk(to - from)
+  }
+
+  landing(): LandingPlace | undefined {
+    return this.#bulk
+  }
+
+  slabOf(bytes: Uint8Array, at: number): number {
+    const bulk = this.#bulk
+    return bulk !== undefined && bytes === bulk.buffer && at >= bulk.start && at < bulk.end ? bulk.slab : -1
+  }
+
+  /** Whole frames where they have landed; what is left of them stays there too. */
+  #readInPlace(bulk: BulkLanding, to: number): void {
+    bulk.filled = to
+    const unread = this.#reader.scan(bulk.buffer, bulk.unread, to)
+    if (unread < 0) {
+      const fault = this.#reader.fault
+      if (fault !== undefined) this.fail(fault.code, fault.message)
+      return
+    }
+    bulk.unread = unread
+    const size = bulk.partialSize < 4 ? 0 : 4 + readU32(bulk.buffer, unread)
+    if (!bulk.makeRoom(size)) this.#leaveBulk()
+    else if (size > 0) this.#watchPartial()
+  }
+
+  /** A connection that keeps filling its reads gets a slab of its own until it does not. */
+  #watchBulk(size: number): void {
+    if (this.#bulk === undefined) {
+      this.#bulkReads = size >= bulkReadSize ? this.#bulkReads + 1 : 0
+      if (this.#bulkReads < bulkReadsMin || !this.isOpen) return
+      if (this.#reader.expectedSize > bulkReadSize * 4 || !this.#home.admitBulk()) return
+      this.#bulk = new BulkLanding(this.#home.broker.slabs, this.#reader)
+      this.#bulkReads = 0
+      this.#bulkQuiet = 0
+      this.#home.timers.insert(this.#receivedAt + bulkIdleMs, this, TimerOf.bulk)
+    } else {
+      this.#bulkQuiet = size < bulkReadSize / 4 ? this.#bulkQuiet + 1 : 0
+      if (this.#bulkQuiet >= bulkQuietMax) this.#leaveBulk()
+    }
+  }
+
+  #leaveBulk(): void {
+    const bulk = this.#bulk
+    if (bulk === undefined) return
+    this.#bulk = undefined
+    if (bulk.partialSize > 0 && this.isOpen) this.#read(bulk.buffer, bulk.unread, bulk.filled)
+    bulk.close()
+    this.#home.bulkLeft()
   }
 
   #read(bytes: Uint8Array, from: number, to: number): void {
@@ -210,10 +278,7 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
 
   /** A frame has begun and is not whole: it must be one that may come, and be whole in time. */
   #partial(): void {
-    if (this.#partialFrame !== this.#frameCount) {
-      this.#partialFrame = this.#frameCount
-      this.#home.timers.insert(this.#home.clock.now() + this.#home.limits.frameMs, this, TimerOf.frame)
-    }
+    this.#watchPartial()
     const size = this.#reader.expectedSize
     if (size <= otherFrameSizeMax / 16 || this.#reader.partialSize < 8) return
     const channel = this.channels.get(this.#reader.expectedChannel)
@@ -225,6 +290,12 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
     if (publishing === undefined || size > publishing.creditSize - publishing.publishedSize + 64) {
       this.fail('frameTooLarge', `a PUBLISH of ${size} bytes is beyond the credit of its channel; wait for CREDIT`)
     }
+  }
+
+  #watchPartial(): void {
+    if (this.#partialFrame === this.#frameCount) return
+    this.#partialFrame = this.#frameCount
+    this.#home.timers.insert(this.#receivedAt + this.#home.limits.frameMs, this, TimerOf.frame)
   }
 
   frame(bytes: Uint8Array, type: number, flags: number, channelId: number, correlation: number, from: number, to: number): void {
@@ -649,7 +720,7 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
         } else if (this.isOpen) this.#armHeartbeat(now)
         return
       case TimerOf.frame:
-        if (this.#reader.partialSize > 0 && this.#partialFrame === this.#frameCount) {
+        if (this.#reader.partialSize + (this.#bulk?.partialSize ?? 0) > 0 && this.#partialFrame === this.#frameCount) {
           this.fail('frameTimeout', `a frame was not whole within ${this.#home.limits.frameMs} ms`)
         } else this.#partialFrame = -1
         return
@@ -658,6 +729,11 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
         if (this.transport.pendingSize === 0 || this.state === 'closed') return
         if (this.transport.takenSize > this.#stallTaken) this.#watchOutbox()
         else this.#abort('outboxStalled', `nothing was taken of ${this.outboxSize} bytes within ${this.#home.limits.outboxStallMs} ms`)
+        return
+      case TimerOf.bulk:
+        if (this.#bulk === undefined) return
+        if (now - this.#receivedAt >= bulkIdleMs) this.#leaveBulk()
+        else this.#home.timers.insert(now + bulkIdleMs, this, TimerOf.bulk)
         return
       case TimerOf.linger:
         if (this.state !== 'closed') this.transport.destroy()
@@ -725,6 +801,7 @@ export class Session implements TransportHandler, FrameSink, ChannelHome, Timed 
 
   /** Everything that the connection had goes back to the broker. */
   #release(): void {
+    this.#leaveBulk()
     for (const channel of this.channels.values()) channel.close()
     this.channels.clear()
     this.#lastChannel = undefined

@@ -16,12 +16,15 @@ import { TimerWheel } from '../broker/timers/wheel.js'
 import type { Clock } from '../ports/clock.js'
 import type { Entropy } from '../ports/entropy.js'
 import type { Logger } from '../ports/log.js'
-import type { Transport } from '../ports/transport.js'
+import type { LandingPlace, Transport } from '../ports/transport.js'
 import type { Authenticator } from '../session/access.js'
 import { PublisherCredit } from '../session/credit.js'
 import { Output } from '../session/output.js'
 import { Session, type SessionHome, type SessionLimits } from '../session/session.js'
 import { list } from './lists.js'
+
+/** Connections that have a slab of their own to land in. */
+const bulkCountMax = 64
 
 export interface TurnLimits extends BrokerLimits, SessionLimits {
   readonly connectionCount: number
@@ -52,6 +55,7 @@ export class Turn implements SessionHome {
   readonly output: Output
   readonly sessions = new Set<Session>()
   #openCount = 0
+  #bulkCount = 0
   #nextConnection = 1
   #changed: Session[] = []
   #wasBlocked = false
@@ -81,10 +85,11 @@ export class Turn implements SessionHome {
   }
 
   /** Where bytes of connections may land before they are looked at: a range next to where records are kept, so that copying is cheap. */
-  landing(): { readonly buffer: Buffer; readonly start: number; readonly size: number } {
+  landing(): LandingPlace {
     const { slabs } = this.broker
     const slab = slabs.reserve()
-    return { buffer: slabs.buffer(slab), start: slabs.start(slab), size: slabSize }
+    const from = slabs.start(slab)
+    return { buffer: slabs.buffer(slab), from, to: from + slabSize }
   }
 
   /** A connection has come; what it says goes to the session that is returned. */
@@ -115,6 +120,16 @@ export class Turn implements SessionHome {
     if (this.sessions.delete(session) && session.wasAdmitted) this.#openCount--
     this.clock.soon(this.run)
     if (this.sessions.size === 0) this.#onIdle?.()
+  }
+
+  admitBulk(): boolean {
+    if (this.#bulkCount >= bulkCountMax) return false
+    this.#bulkCount++
+    return true
+  }
+
+  bulkLeft(): void {
+    this.#bulkCount--
   }
 
   list(session: Session, request: { kind: string; limit?: number; after?: string; prefix?: string }): object {

@@ -129,6 +129,11 @@ export class Slabs {
     if (index > 0 && free.length === slabsPerArena) this.#arenas[index] = undefined
   }
 
+  /** Whether a reserved slab is used by nobody but who reserved it. */
+  isIdle(slab: number): boolean {
+    return this.#live[slab] === 0 && this.#pins[slab] === 1
+  }
+
   /** Bytes of a slab that queues refer to. */
   liveSize(slab: number): number {
     return this.#live[slab]
