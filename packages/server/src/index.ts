@@ -1,2 +1,6 @@
 /** The broker: run it in any Node process with `createBroker`. */
 export { type Broker, createBroker, type CreateBrokerOptions } from './create-broker.js'
+export { hashPassword } from './auth/passwords.js'
+export { type BrokerOptions, type Config, isLoopback } from './config/config.js'
+export { ConfigError, type ConfigProblem } from './config/config-error.js'
+export { loadConfig, outsideOptions } from './config/load.js'
