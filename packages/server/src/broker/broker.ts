@@ -113,8 +113,8 @@ export class Broker implements QueueHome {
       return new Refusal('resourceLocked', `queue '${queueName}' has ${first.exclusive ? 'an exclusive consumer' : 'consumers'}; cancel first`)
     }
     if (queue.consumers.size >= this.limits.queueConsumerCount) {
-      return new Refusal('limitExceeded', `queue '${queueName}' has ${queue.consumers.size} consumers, as many as queueConsumerCount allows`, {
-        limit: 'queueConsumerCount',
+      return new Refusal('limitExceeded', `queue '${queueName}' has ${queue.consumers.size} consumers, as many as queueConsumerCountMax allows`, {
+        limit: 'queueConsumerCountMax',
       })
     }
     const consumer = new Consumer(queue, receiver, options)
@@ -125,9 +125,7 @@ export class Broker implements QueueHome {
 
   /** Takes a consumer off its queue. What it holds stays unsettled until `settle` or `giveBack`. */
   cancel(consumer: Consumer): void {
-    if (consumer.ended) return
-    consumer.queue.usedAt = this.now
-    consumer.queue.removeConsumer(consumer)
+    if (!consumer.ended) consumer.queue.removeConsumer(consumer)
   }
 
   /** Hot. One delivery is settled; the window gets it back. `delayMs` below 0 means the queue's back-off. */
@@ -179,7 +177,6 @@ export class Broker implements QueueHome {
   }
 
   abandoned(queue: Queue): void {
-    queue.usedAt = this.now
     if (queue.options.autoDelete) this.dropQueue(queue)
   }
 
@@ -226,14 +223,13 @@ export class Broker implements QueueHome {
     this.#exclusive.delete(connection)
   }
 
-  /** A queue that this connection may use; asking for it counts as a use. */
+  /** A queue that this connection may use. */
   usable(host: VirtualHost, connection: number, name: string): Queue | Refusal {
     const queue = host.queue(name)
     if (queue === undefined) return new Refusal('notFound', `no queue '${name}' in virtual host '${host.name}'; declare it first`)
     if (queue.owner !== 0 && queue.owner !== connection) {
       return new Refusal('resourceLocked', `queue '${name}' belongs to another connection: it is exclusive`)
     }
-    queue.usedAt = this.now
     return queue
   }
 

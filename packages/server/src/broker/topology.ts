@@ -24,7 +24,7 @@ export function declareExchange(broker: Broker, { host }: Asker, name: string, o
   if (name === '') return new Refusal('forbidden', 'the default exchange is there and cannot be declared')
   const there = host.exchange(name)
   if (there !== undefined) return differences('exchange', name, { ...options }, { ...there.options }) ?? { created: false }
-  if (broker.exchangeCount >= broker.limits.exchangeCount) return full('exchangeCount', broker.exchangeCount)
+  if (broker.exchangeCount >= broker.limits.exchangeCount) return full('exchangeCountMax', broker.exchangeCount)
   host.addExchange(name, options)
   return { created: true }
 }
@@ -58,7 +58,7 @@ export function bind(broker: Broker, asker: Asker, request: BindingRequest): { c
   const ends = findEnds(broker, asker, request)
   if (ends instanceof Refusal) return ends
   const { host } = asker
-  if (broker.bindingCount >= broker.limits.bindingCount) return full('bindingCount', broker.bindingCount)
+  if (broker.bindingCount >= broker.limits.bindingCount) return full('bindingCountMax', broker.bindingCount)
   const created = host.bind(ends.source, ends.binding)
   return { created, bindingCount: host.bindingsTo(ends.binding.target) }
 }
@@ -84,9 +84,12 @@ export function declareQueue(broker: Broker, { host, connection }: Asker, name: 
   if (there !== undefined) {
     const usable = broker.usable(host, connection, name)
     if (usable instanceof Refusal) return usable
-    return differences('queue', name, { ...options }, { ...there.options }) ?? queueAnswer(there, false)
+    const different = differences('queue', name, { ...options }, { ...there.options })
+    if (different !== undefined) return different
+    there.usedAt = broker.now
+    return queueAnswer(there, false)
   }
-  if (broker.queueCount >= broker.limits.queueCount) return full('queueCount', broker.queueCount)
+  if (broker.queueCount >= broker.limits.queueCount) return full('queueCountMax', broker.queueCount)
   const queue = broker.makeQueue(host, name === '' ? broker.queueName() : name, options, options.exclusive ? connection : 0)
   return queueAnswer(queue, true)
 }
@@ -103,7 +106,7 @@ export function checkQueue(broker: Broker, { host, connection }: Asker, name: st
     ...(expiresMs === undefined ? {} : { expiresMs }),
     messageCount: queue.readyCount,
     unsettledCount: queue.unsettledCount,
-    consumerCount: queue.consumers.size,
+    consumerCount: queue.consumerCount,
   }
 }
 
@@ -116,8 +119,8 @@ export function deleteQueue(
   if (host.queue(name) === undefined) return { deleted: false, messageCount: 0 }
   const queue = broker.usable(host, connection, name)
   if (queue instanceof Refusal) return queue
-  if (conditions.ifUnused && queue.consumers.size > 0) {
-    return new Refusal('preconditionFailed', `queue '${name}' has ${queue.consumers.size} consumers; cancel them, or delete without ifUnused`)
+  if (conditions.ifUnused && queue.consumerCount > 0) {
+    return new Refusal('preconditionFailed', `queue '${name}' has ${queue.consumerCount} consumers; cancel them, or delete without ifUnused`)
   }
   if (conditions.ifEmpty && queue.liveCount > 0) {
     return new Refusal('preconditionFailed', `queue '${name}' holds ${queue.liveCount} messages; purge it, or delete without ifEmpty`)
@@ -136,7 +139,7 @@ function queueAnswer(queue: Queue, created: boolean): QueueAnswer {
     created,
     durable: queue.options.durable && keepsNothing,
     messageCount: queue.readyCount,
-    consumerCount: queue.consumers.size,
+    consumerCount: queue.consumerCount,
   }
 }
 
@@ -163,5 +166,5 @@ function differences(what: string, name: string, wanted: Record<string, unknown>
 }
 
 function full(limit: string, there: number): Refusal {
-  return new Refusal('limitExceeded', `the broker has ${there} and its limit ${limit} is reached; raise it in the configuration`, { limit })
+  return new Refusal('limitExceeded', `the broker has ${there} and its limit ${limit} is reached; the configuration can raise it`, { limit })
 }

@@ -173,7 +173,7 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
 
   /** One message, now or within `waitMs`. The answer comes through `answerLater`. */
   get(queueName: string, id: number, ack: 'manual' | 'none', waitMs: number, correlation: number): Refusal | undefined {
-    const once = { id, ack, prefetch: 1, prefetchSize: 0, exclusive: false, priority: 0, once: true }
+    const once = { id, ack, prefetch: 1, prefetchSize: 1, exclusive: false, priority: 0, once: true }
     const consumer = this.#addConsumer(queueName, once)
     if (consumer instanceof Refusal) return consumer
     const get = new PendingGet(this, consumer, correlation)

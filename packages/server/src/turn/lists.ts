@@ -139,7 +139,7 @@ function queueItem(queue: Queue): ListItems['queues'] {
     unsettledCount: queue.unsettledCount,
     unsettledSize: queue.unsettledSize,
     delayedCount: queue.delayedCount,
-    consumerCount: queue.consumers.size,
+    consumerCount: queue.consumerCount,
     publishedCount: counters.published,
     deliveredCount: counters.delivered,
     ackedCount: counters.acked,

@@ -11,7 +11,7 @@
  */
 import assert from 'node:assert'
 import type { Headers } from '@waybill/protocol'
-import { type Channel, type Consumer, type Delivery, mayTake, type Queue, readyOf } from './naive-queue.js'
+import { type Channel, type Consumer, consumerCountOf, type Delivery, mayTake, type Queue, readyOf } from './naive-queue.js'
 import { type BindingOptions, different, NaiveTopology, type Refused } from './naive-topology.js'
 
 export interface NaiveMessage {
@@ -112,7 +112,7 @@ export class NaiveBroker {
       ])
       if (refused !== undefined) return refused
       there.usedAt = this.now
-      return { queue: name, created: false, messageCount: readyOf(there).length, consumerCount: there.consumers.length }
+      return { queue: name, created: false, messageCount: readyOf(there).length, consumerCount: consumerCountOf(there) }
     }
     const queue: Queue = {
       name: name === '' ? this.#queueName() : name,
@@ -141,7 +141,7 @@ export class NaiveBroker {
       expiresMs,
       messageCount: readyOf(queue).length,
       unsettledCount: queue.entries.filter((entry) => entry.state === 'unsettled').length,
-      consumerCount: queue.consumers.length,
+      consumerCount: consumerCountOf(queue),
     }
   }
 
@@ -153,19 +153,19 @@ export class NaiveBroker {
   ): { deleted: boolean; messageCount: number } | Refused {
     const queue = this.#usable(channelId, name)
     if ('error' in queue) return queue.error === 'notFound' ? { deleted: false, messageCount: 0 } : queue
-    if ((ifUnused && queue.consumers.length > 0) || (ifEmpty && queue.entries.length > 0)) return { error: 'preconditionFailed' }
+    if ((ifUnused && consumerCountOf(queue) > 0) || (ifEmpty && queue.entries.length > 0)) return { error: 'preconditionFailed' }
     const messageCount = readyOf(queue).length
     this.#removeQueue(queue)
     return { deleted: true, messageCount }
   }
 
-  /** Only the ready ones: what waits for a retry is neither ready nor on its way, and stays. */
+  /** The ready ones and those that wait for a retry; what is on its way stays. */
   purgeQueue(channelId: number, name: string): { messageCount: number } | Refused {
     const queue = this.#usable(channelId, name)
     if ('error' in queue) return queue
-    const messageCount = readyOf(queue).length
-    queue.entries = queue.entries.filter((entry) => entry.state !== 'ready')
-    return { messageCount }
+    const before = queue.entries.length
+    queue.entries = queue.entries.filter((entry) => entry.state === 'unsettled')
+    return { messageCount: before - queue.entries.length }
   }
 
   bindQueue(

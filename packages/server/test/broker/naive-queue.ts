@@ -53,6 +53,11 @@ export interface Channel {
   consumers: Consumer[]
 }
 
+/** A GET that waits is no consumer. */
+export function consumerCountOf(queue: Queue): number {
+  return queue.consumers.filter((each) => each.getUntil === undefined).length
+}
+
 export function readyOf(queue: Queue): Entry[] {
   return queue.entries.filter((entry) => entry.state === 'ready')
 }

@@ -153,7 +153,7 @@ t.test('topology - limits are refused at limit + 1 by name', async (t) => {
   for (let i = 0; i < 1_000; i++) topology.declareQueue(recorder.broker, recorder.asker, `q${i}`, queueOptions)
   const answer = topology.declareQueue(recorder.broker, recorder.asker, 'one more', queueOptions)
   t.equal(refusal(answer), 'limitExceeded')
-  t.same((answer as Refusal).details, { limit: 'queueCount' })
+  t.same((answer as Refusal).details, { limit: 'queueCountMax' })
 })
 
 t.test('topology - virtual hosts do not know each other', async (t) => {

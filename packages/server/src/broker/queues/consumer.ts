@@ -30,7 +30,7 @@ export interface ConsumerOptions {
   readonly ack: 'manual' | 'none'
   /** Most unsettled messages. */
   readonly prefetch: number
-  /** Most unsettled bytes; one message may exceed them. */
+  /** Most unsettled bytes; one message may exceed them. 0 of either pauses. */
   readonly prefetchSize: number
   readonly exclusive: boolean
   /** Higher is served first. */
@@ -71,7 +71,7 @@ export class Consumer {
 
   /** Whether a record of this size fits into what is left of the window. */
   canTake(size: number): boolean {
-    if (this.held || this.unsettledCount >= this.prefetch) return false
+    if (this.held || this.unsettledCount >= this.prefetch || this.prefetchSize === 0) return false
     return this.unsettledCount === 0 || this.unsettledSize + size <= this.prefetchSize
   }
 

@@ -30,6 +30,8 @@ export interface QueueOptions {
 
 /** What the queue asks of the broker that it lives in. */
 export interface QueueHome {
+  /** The time of this turn, monotonic ms. */
+  readonly now: number
   readonly slabs: Slabs
   readonly pages: PagePool
   /** Something is ready that somebody may be able to take: dispatch in this turn. */
@@ -65,13 +67,15 @@ export class Queue implements Timed, DeliverySource {
   /** The connection that an exclusive queue belongs to, else 0. */
   readonly owner: number
   readonly consumers = new ConsumerRing()
+  /** Of `consumers`, those that are not a GET. */
+  consumerCount = 0
   readonly counters: QueueCounters = { published: 0, delivered: 0, acked: 0, requeued: 0, retried: 0, rejected: 0, purged: 0 }
   unsettledCount = 0
   unsettledSize = 0
   delayedCount = 0
   isDirty = false
   deleted = false
-  /** When it was last used (consumed, asked, declared), for `expiresMs`. */
+  /** When it last had a consumer, a GET or a declare, for `expiresMs`. */
   usedAt = 0
   readonly #home: QueueHome
   readonly #slabs: Slabs
@@ -115,13 +119,16 @@ export class Queue implements Timed, DeliverySource {
 
   addConsumer(consumer: Consumer): void {
     this.consumers.add(consumer)
+    if (!consumer.once) this.consumerCount++
     if (this.readyCount > 0) this.#home.dirty(this)
   }
 
   /** Takes a consumer off; what it holds stays unsettled until it is settled or given back. */
   removeConsumer(consumer: Consumer): void {
     consumer.ended = true
-    if (this.consumers.remove(consumer) && this.consumers.size === 0 && !consumer.once) this.#home.abandoned(this)
+    if (!this.consumers.remove(consumer)) return
+    this.usedAt = this.#home.now
+    if (!consumer.once && --this.consumerCount === 0) this.#home.abandoned(this)
   }
 
   /** Credit has come back, or a window has grown. */

@@ -1,7 +1,10 @@
 import { Outcome } from '@waybill/protocol'
 import t from 'tap'
 import { Refusal } from '../../../dist/broker/refusal.js'
+import * as topology from '../../../dist/broker/topology.js'
 import { BrokerRecorder } from '../recorder.js'
+
+const options = { durable: false, exclusive: false, autoDelete: false }
 
 /** A broker with queue `q` that holds these messages. */
 function withMessages(...bodies: string[]): BrokerRecorder {
@@ -203,9 +206,9 @@ t.test('queue - expires after its time without use; a consumer, a get or a decla
   const recorder = new BrokerRecorder()
   recorder.queue('q', { expiresMs: 1_000 })
   recorder.turn(900)
-  recorder.broker.usable(recorder.host, 7, 'q')
+  topology.declareQueue(recorder.broker, recorder.asker, 'q', { ...options, expiresMs: 1_000 })
   recorder.turn(900)
-  t.ok(recorder.host.queue('q'), 'asking was a use')
+  t.ok(recorder.host.queue('q'), 'declaring was a use')
   const consumer = recorder.consume('q')
   recorder.turn(5_000)
   t.ok(recorder.host.queue('q'), 'it has a consumer')
@@ -214,6 +217,30 @@ t.test('queue - expires after its time without use; a consumer, a get or a decla
   t.ok(recorder.host.queue('q'))
   recorder.turn(1_001)
   t.notOk(recorder.host.queue('q'))
+})
+
+t.test('queue - a GET is no consumer: it keeps no auto-delete queue, and its end is a use', async (t) => {
+  const recorder = new BrokerRecorder()
+  recorder.queue('q', { autoDelete: true })
+  const consumer = recorder.consume('q', { id: 1 })
+  recorder.consume('q', { id: 2, once: true })
+  recorder.broker.cancel(consumer)
+  t.notOk(recorder.host.queue('q'))
+  t.same(recorder.gets, ['2 false'])
+  recorder.queue('r', { expiresMs: 1_000 })
+  const get = recorder.consume('r', { id: 3, once: true })
+  recorder.turn(5_000)
+  recorder.broker.cancel(get)
+  recorder.turn(999)
+  t.ok(recorder.host.queue('r'))
+  recorder.turn(1_001)
+  t.notOk(recorder.host.queue('r'))
+})
+
+t.test('queue - a window of 0 bytes pauses', async (t) => {
+  const recorder = withMessages('a')
+  recorder.consume('q', { prefetchSize: 0 })
+  t.same(recorder.bodies(), [])
 })
 
 t.test('queue - an exclusive queue is for its connection alone and goes with it', async (t) => {
