@@ -1,0 +1,46 @@
+/**
+ * Hot: the bytes of exchange names and routing keys, encoded once while they are in use.
+ *
+ * Two generations: when the younger one is full it becomes the older one, and what is not asked for again is dropped with it.
+ * So the cache stays below twice `generationMax` entries whatever keys a program makes up.
+ */
+import { type EncodedName, encodeName, WireError } from '@waybill/protocol'
+import { UsageError } from '../errors.js'
+
+const generationMax = 2048
+
+export class EncodedNames {
+  #young = new Map<string, EncodedName>()
+  #old = new Map<string, EncodedName>()
+  #lastText = ''
+  #lastBytes: EncodedName = new Uint8Array(0)
+
+  /** Throws UsageError `NAME_INVALID` for what is not a string of at most 255 bytes of UTF-8. */
+  get(text: string): EncodedName {
+    if (text === this.#lastText) return this.#lastBytes
+    const bytes = this.#young.get(text) ?? this.#older(text)
+    this.#lastText = text
+    this.#lastBytes = bytes
+    return bytes
+  }
+
+  #older(text: string): EncodedName {
+    const bytes = this.#old.get(text) ?? encoded(text)
+    if (this.#young.size >= generationMax) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(text, bytes)
+    return bytes
+  }
+}
+
+function encoded(text: string): EncodedName {
+  if (typeof text !== 'string') throw new UsageError('NAME_INVALID', `a name or routing key is a string, not ${text === null ? 'null' : typeof text}`)
+  try {
+    return encodeName(text)
+  } catch (error) {
+    if (error instanceof WireError) throw new UsageError('NAME_INVALID', error.message, { cause: error })
+    throw error
+  }
+}

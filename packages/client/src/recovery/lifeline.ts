@@ -1,0 +1,473 @@
+/**
+ * The connection as a program sees it: one thing that lasts, over links that do not.
+ *
+ *     connecting ─▶ connected ─ lost ─▶ reconnecting ─┬─▶ restoring ─▶ connected
+ *          │                                 ▲         │       └ lost again ┐
+ *          │                                 └─────────┴────────────────────┘
+ *          └─ refused, time is up ─▶ closed ◀─ attempts used up, refused, close()
+ *
+ * A round tries every host once; between rounds it waits a random part of a time that doubles (full jitter). Restoring opens the
+ * channels, declares the topology, then the consumers with their windows, then lets publishing go on.
+ *
+ * Invariant: `link` is set exactly while calls may go out: after everything has been restored, until the loss.
+ */
+import type { HelloRequest, RequestName, ResultBodies, StatusBody } from '@waybill/protocol'
+import type { Clock, Timer } from '../clock.js'
+import { type ChannelConsumer, refusedEnd } from '../consuming/consumer.js'
+import { asWaybillError, messageOf, WaybillError } from '../errors.js'
+import type { Log } from '../log.js'
+import type { OutboxRules } from '../publishing/outbox.js'
+import { ChannelCore, type CoreHome } from '../session/channel-core.js'
+import { Link, type LinkHome } from '../session/link.js'
+import type { Transport } from '../transport/transport.js'
+import type { RestoreFailure, Status } from '../types.js'
+import { hostOf, type Target } from '../url.js'
+import { version } from '../version.js'
+import type { ConnectSettings } from './options.js'
+import { Topology } from './topology.js'
+
+/** How long the broker may take for an answer. */
+export const answerMsMax = 30_000
+/** Errors with which the next try cannot do better: the broker has understood us and said no. */
+const refusals = new Set(['AUTHENTICATION_FAILED', 'FORBIDDEN', 'NOT_FOUND', 'REQUEST_INVALID', 'OPTION_UNSUPPORTED', 'NAME_TOO_LONG'])
+
+interface OnlineWaiter {
+  readonly resolve: (link: Link) => void
+  readonly reject: (error: WaybillError) => void
+  timer: Timer | undefined
+}
+
+export class Lifeline implements LinkHome, CoreHome {
+  readonly clock: Clock
+  readonly log: Log
+  readonly settings: ConnectSettings
+  readonly topology = new Topology()
+  /** The live connection, when everything on it has been restored. */
+  link: Link | undefined
+
+  readonly #targets: readonly Target[]
+  readonly #transportOf: (target: Target) => Transport
+  readonly #rules: OutboxRules
+  readonly #channels = new Map<number, ChannelCore>()
+  readonly #listeners = new Set<(status: Status) => void>()
+  #status: Status = { state: 'reconnecting', attempt: 0, retryInMs: 0, cause: new WaybillError('CONNECTING', 'not connected yet') }
+  #connected: Status | undefined
+  /** The link that is being opened and restored. */
+  #pending: Link | undefined
+  #onlineWaiters = new Set<OnlineWaiter>()
+  #hostIndex = 0
+  #closing = false
+  #ended: WaybillError | undefined
+  #wake: (() => void) | undefined
+
+  constructor(targets: readonly Target[], transportOf: (target: Target) => Transport, clock: Clock, settings: ConnectSettings) {
+    this.#targets = targets
+    this.#transportOf = transportOf
+    this.clock = clock
+    this.settings = settings
+    this.log = settings.log
+    this.#rules = {
+      clock,
+      offline: settings.offline,
+      resend: settings.resend,
+      buffered: { size: 0, sizeMax: settings.offlineSizeMax },
+    }
+  }
+
+  get status(): Status {
+    return this.#status
+  }
+
+  get ended(): WaybillError | undefined {
+    return this.#ended
+  }
+
+  /** The first connection. Rejects when there is none within connectTimeoutMs, at once when the credentials are refused. */
+  async start(): Promise<void> {
+    const { connectTimeoutMs, backoff, signal } = this.settings
+    const deadline = this.clock.now() + connectTimeoutMs
+    const aborted = (): WaybillError => new WaybillError('ABORTED', 'connecting was aborted by its signal', { cause: signal?.reason })
+    const abort = (): void => {
+      this.#ended ??= aborted()
+      this.#pending?.destroy(this.#ended)
+      this.#wake?.()
+    }
+    if (signal?.aborted) throw aborted()
+    signal?.addEventListener('abort', abort, { once: true })
+    this.addChannel()
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const cause = await this.#round(attempt, deadline)
+        if (cause === undefined) return
+        if (this.#ended !== undefined) throw this.#ended
+        const delayMs = this.#backoff(attempt, backoff)
+        if (!cause.retryable || this.clock.now() + delayMs >= deadline) throw connectError(cause, this.#targets)
+        await this.#sleep(delayMs)
+        if (this.#ended !== undefined) throw this.#ended
+      }
+    } catch (error) {
+      const cause = asWaybillError(error, 'CONNECT_FAILED')
+      this.#ended ??= cause
+      for (const core of this.#channels.values()) core.end(cause, cause)
+      throw cause
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  on(listener: (status: Status) => void): void {
+    this.#listeners.add(listener)
+  }
+
+  off(listener: (status: Status) => void): void {
+    this.#listeners.delete(listener)
+  }
+
+  // ─── channels and calls ─────────────────────────────────────────────────
+
+  addChannel(): ChannelCore {
+    let number = 1
+    while (this.#channels.has(number)) number++
+    const core = new ChannelCore(this, number, this.#rules)
+    this.#channels.set(number, core)
+    return core
+  }
+
+  /** Opens a new channel, now or when there is a connection. */
+  async openChannel(): Promise<ChannelCore> {
+    const deadline = this.clock.now() + answerMsMax
+    await this.online(deadline)
+    const core = this.addChannel()
+    try {
+      for (;;) {
+        const link = await this.online(deadline)
+        // A reconnect in between has opened it with the others.
+        if (core.isOpen) return core
+        try {
+          await core.open(link, answerMsMax)
+          core.resume()
+          return core
+        } catch (error) {
+          if (link.alive || this.#ended !== undefined) throw error
+        }
+      }
+    } catch (error) {
+      this.removeChannel(core, asWaybillError(error, 'CHANNEL_FAILED'))
+      throw error
+    }
+  }
+
+  removeChannel(core: ChannelCore, error: WaybillError): void {
+    this.#channels.delete(core.number)
+    core.end(undefined, error)
+  }
+
+  get channels(): ChannelCore[] {
+    return [...this.#channels.values()]
+  }
+
+  /** The live connection, as soon as there is one. Rejects with `OFFLINE` at the deadline (with offline 'fail' at once), with `CLOSED` when there will be none. */
+  online(deadline: number): Promise<Link> {
+    if (this.link !== undefined) return Promise.resolve(this.link)
+    if (this.#ended !== undefined) return Promise.reject(closedError(this.#ended))
+    if (this.settings.offline === 'fail') return Promise.reject(offlineError())
+    return new Promise((resolve, reject) => {
+      const waiter: OnlineWaiter = { resolve, reject, timer: undefined }
+      this.#onlineWaiters.add(waiter)
+      const expire = (): void => {
+        this.#onlineWaiters.delete(waiter)
+        reject(offlineError())
+      }
+      if (deadline !== Infinity) waiter.timer = this.clock.setTimeout(expire, Math.max(0, deadline - this.clock.now()))
+    })
+  }
+
+  /**
+   * Asks the broker; on a lost connection again after recovery, so a request may be carried out twice. Declaring, binding and
+   * checking do not mind; deleting and purging what is gone already answers with 0.
+   */
+  async call<K extends RequestName>(name: K, channel: number, body: object, timeoutMs = answerMsMax): Promise<ResultBodies[K]> {
+    const deadline = this.clock.now() + timeoutMs
+    for (;;) {
+      const link = this.link ?? (await this.online(deadline))
+      try {
+        return await link.request(name, channel, body, Math.max(1, deadline - this.clock.now()))
+      } catch (error) {
+        const isLost = !link.alive && error instanceof WaybillError && error.code === 'CONNECTION_LOST'
+        if (!isLost || this.settings.recovery === undefined || this.#closing) throw error
+      }
+    }
+  }
+
+  /** Ends it: the socket after a goodbye within `timeoutMs`, the reconnecting at once. */
+  async close(timeoutMs: number): Promise<void> {
+    this.#closing = true
+    const closed = new WaybillError('CLOSED', 'the connection was closed')
+    const link = this.link
+    if (this.#ended === undefined && link !== undefined) await link.close(timeoutMs)
+    this.#end(closed, undefined)
+  }
+
+  // ─── what links say ─────────────────────────────────────────────────────
+
+  told(body: StatusBody): void {
+    if (body.state === 'draining') this.#emit({ state: 'draining', deadline: new Date(this.clock.now() + body.deadlineMs) })
+    else this.#emit(body)
+  }
+
+  stalled(lateMs: number): void {
+    this.#emit({ state: 'stalled', lateMs: Math.round(lateMs) })
+  }
+
+  lost(link: Link, cause: WaybillError): void {
+    if (link !== this.link && link !== this.#pending) return
+    for (const core of this.#channels.values()) core.lost(cause)
+    // Lost while it was being restored: the round that does so notices by itself.
+    if (link !== this.link) return
+    this.link = undefined
+    if (this.#closing || this.#ended !== undefined) {
+      this.#end(closedError(cause), undefined)
+      return
+    }
+    this.#tell({ level: 'warn', event: 'connection-lost', host: link.host, code: cause.code, message: cause.message })
+    if (this.settings.recovery === undefined) {
+      this.#end(cause, cause)
+      return
+    }
+    this.#reconnect(cause, this.settings.recovery).catch((error) => {
+      const failure = asWaybillError(error, 'RECOVERY_FAILED')
+      this.#end(failure, failure)
+    })
+  }
+
+  channelFailed(core: ChannelCore, error: WaybillError): void {
+    const link = this.link
+    core.lost(error)
+    this.log({ level: 'warn', event: 'channel-lost', channel: core.number, code: error.code, message: error.message })
+    if (link === undefined) return
+    this.#reopen(core, link).catch((failure) => {
+      if (link.alive) this.removeChannel(core, asWaybillError(failure, 'CHANNEL_FAILED'))
+    })
+  }
+
+  consumerEnded(consumer: ChannelConsumer): void {
+    const others = this.channels.some((core) => core.consumers.some((each) => each !== consumer && each.queue === consumer.queue))
+    if (!others && this.#ended === undefined) this.topology.queueUnused(consumer.queue)
+  }
+
+  queueDeleted(queue: string): void {
+    this.topology.queueDeleted(queue)
+  }
+
+  // ─── connecting ─────────────────────────────────────────────────────────
+
+  /** Tries every host once. Undefined: connected. Otherwise why not; not retryable when every host has refused us. */
+  async #round(attempt: number, deadline: number): Promise<WaybillError | undefined> {
+    let last: WaybillError | undefined
+    let anyRetryable = false
+    const count = this.#targets.length
+    for (let i = 0; i < count; i++) {
+      const left = deadline - this.clock.now()
+      if (left <= 0 || this.#closing || this.#ended !== undefined) break
+      const target = this.#targets[this.#hostIndex % count]
+      try {
+        await this.#connect(target, attempt, left / (count - i))
+        return undefined
+      } catch (error) {
+        last = asWaybillError(error, 'CONNECT_FAILED')
+        this.#hostIndex = (this.#hostIndex + 1) % count
+        if (last.code === 'AUTHENTICATION_FAILED') return last
+        if (last.retryable) anyRetryable = true
+        this.log({ level: 'debug', event: 'connect-failed', host: hostOf(target), code: last.code, message: last.message })
+      }
+    }
+    const cause = last ?? new WaybillError('CONNECT_TIMEOUT', 'there was no time to try any host', { retryable: true })
+    return anyRetryable && !cause.retryable ? new WaybillError(cause.code, cause.message, { cause, retryable: true }) : cause
+  }
+
+  async #connect(target: Target, attempt: number, timeoutMs: number): Promise<void> {
+    const link = new Link(this.#transportOf(target), target, this.#hello(target), timeoutMs, this)
+    this.#pending = link
+    let status: Status
+    try {
+      await link.opened
+      status = await this.#restore(link, attempt)
+    } catch (error) {
+      link.destroy(asWaybillError(error, 'RESTORE_FAILED'))
+      throw error
+    } finally {
+      this.#pending = undefined
+    }
+    this.link = link
+    for (const core of this.#channels.values()) core.resume()
+    this.#connected = status
+    this.#emit(status)
+    const { blocked } = link.hello
+    if (blocked !== null) this.#emit({ state: 'blocked', reason: blocked })
+    for (const { resolve, timer } of this.#takeOnlineWaiters()) {
+      if (timer !== undefined) this.clock.clearTimeout(timer)
+      resolve(link)
+    }
+  }
+
+  #hello(target: Target): HelloRequest {
+    const { name, heartbeatMs } = this.settings
+    const user = this.settings.user ?? target.user
+    const password = this.settings.password ?? target.password
+    const vhost = this.settings.vhost ?? target.vhost
+    return {
+      client: { product: '@waybill/client', version, platform: `node ${process.version}`, name },
+      ...(vhost === undefined ? {} : { vhost }),
+      ...(user === undefined ? {} : { user }),
+      ...(password === undefined ? {} : { password }),
+      ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
+    }
+  }
+
+  /** Opens the channels and declares everything again. Rejects when the link is lost on the way. */
+  async #restore(link: Link, attempt: number): Promise<Status> {
+    const cores = this.channels
+    const lost = (): WaybillError | undefined =>
+      link.alive ? undefined : (this.#ended ?? new WaybillError('CONNECTION_LOST', `${link.host}: lost while restoring`, { retryable: true }))
+    const opened = await Promise.allSettled(cores.map((core) => core.open(link, answerMsMax)))
+    const cause = lost()
+    if (cause !== undefined) throw cause
+    for (const [i, outcome] of opened.entries()) {
+      if (outcome.status === 'fulfilled') continue
+      // The first channel is the connection's own: without it there is nothing to restore on.
+      if (cores[i].number === 1) throw outcome.reason
+      this.removeChannel(cores[i], asWaybillError(outcome.reason, 'CHANNEL_FAILED'))
+    }
+    const { queues, bindings, failed } = await this.topology.restore((name, body) => link.request(name, 1, body, answerMsMax), lost)
+    const consumers = await this.#restoreConsumers(link, cores, failed)
+    const again = lost()
+    if (again !== undefined) throw again
+    return { state: 'connected', host: link.host, attempt, restored: { queues, bindings, consumers }, failed }
+  }
+
+  async #restoreConsumers(link: Link, cores: readonly ChannelCore[], failed: RestoreFailure[]): Promise<number> {
+    const one = async (core: ChannelCore, consumer: ChannelConsumer): Promise<boolean> => {
+      try {
+        await link.request('consume', core.number, consumer.request(), answerMsMax)
+        return true
+      } catch (error) {
+        if (!link.alive) return false
+        failed.push({ what: 'consumer', name: consumer.queue, error: asWaybillError(error, 'REFUSED') })
+        consumer.ended(refusedEnd(error))
+        return false
+      }
+    }
+    const all = cores.flatMap((core) => core.consumers.filter((each) => each.established && each.isOpen).map((each) => one(core, each)))
+    return (await Promise.all(all)).filter((restored) => restored).length
+  }
+
+  /** A channel that the broker closed is opened again on the same connection, with its consumers. */
+  async #reopen(core: ChannelCore, link: Link): Promise<void> {
+    const failed: RestoreFailure[] = []
+    await core.open(link, answerMsMax)
+    await this.#restoreConsumers(link, [core], failed)
+    core.resume()
+    for (const { what, name, error } of failed) this.log({ level: 'warn', event: 'restore-failed', what, name, code: error.code, message: error.message })
+  }
+
+  async #reconnect(lostBy: WaybillError, recovery: NonNullable<ConnectSettings['recovery']>): Promise<void> {
+    let cause = lostBy
+    for (let attempt = 1; attempt <= recovery.attempts; attempt++) {
+      const retryInMs = this.#backoff(attempt, recovery)
+      this.#emit({ state: 'reconnecting', attempt, retryInMs, cause })
+      await this.#sleep(retryInMs)
+      if (this.#closing || this.#ended !== undefined) return
+      const failure = await this.#round(attempt, this.clock.now() + this.settings.connectTimeoutMs)
+      if (failure === undefined) {
+        const status = this.#connected
+        if (status?.state === 'connected') this.#tellRestored(status)
+        return
+      }
+      if (this.#closing || this.#ended !== undefined) return
+      cause = failure
+      if (refusals.has(cause.code)) break
+    }
+    this.#end(cause, cause)
+  }
+
+  #tellRestored(status: Extract<Status, { state: 'connected' }>): void {
+    const { host, attempt, restored, failed } = status
+    const notRestored = failed.length === 0 ? undefined : failed.map(({ what, name, error }) => `${what} ${name} (${error.code})`).join(', ')
+    this.#tell({ level: 'warn', event: 'connection-restored', host, attempt, ...restored, notRestored })
+  }
+
+  /** A random part of a time that doubles. */
+  #backoff(attempt: number, { backoffMs, backoffMaxMs }: { readonly backoffMs: number; readonly backoffMaxMs: number }): number {
+    return Math.round(this.clock.random() * Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(attempt - 1, 30)))
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.clock.clearTimeout(timer)
+        this.#wake = undefined
+        resolve()
+      }
+      const timer = this.clock.setTimeout(wake, delayMs)
+      this.#wake = wake
+    })
+  }
+
+  // ─── the end, and what is told ──────────────────────────────────────────
+
+  #end(error: WaybillError, cause: WaybillError | undefined): void {
+    if (this.#ended !== undefined && this.#status.state === 'closed') return
+    this.#ended ??= error
+    this.link = undefined
+    this.#pending?.destroy(error)
+    this.#wake?.()
+    for (const { reject, timer } of this.#takeOnlineWaiters()) {
+      if (timer !== undefined) this.clock.clearTimeout(timer)
+      reject(closedError(error))
+    }
+    for (const core of this.channels) core.end(cause, error)
+    this.#channels.clear()
+    if (cause !== undefined) this.#tell({ level: 'error', event: 'connection-closed', code: cause.code, message: cause.message })
+    this.#emit(cause === undefined ? { state: 'closed' } : { state: 'closed', cause })
+  }
+
+  #takeOnlineWaiters(): Set<OnlineWaiter> {
+    const waiters = this.#onlineWaiters
+    this.#onlineWaiters = new Set()
+    return waiters
+  }
+
+  /** A line for those who do not listen; a logger of the program's own hears it always. */
+  #tell(entry: Parameters<Log>[0]): void {
+    if (this.settings.hasLog || this.#listeners.size === 0) this.log(entry)
+  }
+
+  #emit(status: Status): void {
+    if (status.state === 'unblocked') this.#status = this.#connected ?? this.#status
+    else if (status.state !== 'stalled') this.#status = status
+    if (status.state === 'blocked' || status.state === 'unblocked' || status.state === 'draining' || status.state === 'stalled') {
+      this.#tell({ level: 'info', event: `connection-${status.state}`, ...status })
+    }
+    for (const listener of this.#listeners) {
+      try {
+        listener(status)
+      } catch (error) {
+        this.log({ level: 'error', event: 'listener-failed', on: 'status', message: messageOf(error) })
+      }
+    }
+  }
+}
+
+function connectError(cause: WaybillError, targets: readonly Target[]): WaybillError {
+  if (!cause.retryable) return cause
+  const hosts = targets.map(hostOf).join(', ')
+  return new WaybillError('CONNECT_FAILED', `no connection to ${hosts}: ${cause.message}`, { retryable: true, cause })
+}
+
+export function closedError(cause: WaybillError): WaybillError {
+  return cause.code === 'CLOSED' ? cause : new WaybillError('CLOSED', `the connection is closed: ${cause.message}`, { cause })
+}
+
+function offlineError(): WaybillError {
+  return new WaybillError('OFFLINE', 'there is no connection', { retryable: true })
+}

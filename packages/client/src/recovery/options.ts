@@ -1,0 +1,89 @@
+/** The options of `connect`, checked once and filled in. */
+import { basename } from 'node:path'
+import { UsageError } from '../errors.js'
+import { type Log, safely, stderrLog } from '../log.js'
+import type { ConnectOptions, TlsOptions } from '../types.js'
+
+export interface ConnectSettings {
+  readonly name: string
+  readonly user: string | undefined
+  readonly password: string | undefined
+  readonly vhost: string | undefined
+  readonly connectTimeoutMs: number
+  readonly heartbeatMs: number | undefined
+  /** Undefined: a lost connection is lost. */
+  readonly recovery: { readonly backoffMs: number; readonly backoffMaxMs: number; readonly attempts: number } | undefined
+  /** The bounds of the waits between rounds while connecting for the first time. */
+  readonly backoff: { readonly backoffMs: number; readonly backoffMaxMs: number }
+  readonly offline: 'wait' | 'fail' | 'buffer'
+  readonly offlineSizeMax: number
+  readonly resend: boolean
+  readonly tls: TlsOptions
+  readonly log: Log
+  /** The program has a logger of its own: it hears everything, listeners or not. */
+  readonly hasLog: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+const known: Readonly<Record<keyof ConnectOptions, true>> = {
+  name: true,
+  user: true,
+  password: true,
+  vhost: true,
+  connectTimeoutMs: true,
+  heartbeatMs: true,
+  recovery: true,
+  offline: true,
+  offlineSizeMax: true,
+  unconfirmed: true,
+  tls: true,
+  log: true,
+  signal: true,
+}
+
+const backoffMsDefault = 100
+const backoffMaxMsDefault = 10_000
+
+/** Throws UsageError for options that do not exist or do not fit. */
+export function settingsOf(options: ConnectOptions): ConnectSettings {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(known, name)) throw new UsageError('OPTION_UNKNOWN', `connect has no option '${name}'`)
+  }
+  const { connectTimeoutMs = 10_000, heartbeatMs, recovery = {}, offline = 'wait', offlineSizeMax = 16 * 1024 * 1024, unconfirmed = 'reject' } = options
+  positive('connectTimeoutMs', connectTimeoutMs)
+  positive('offlineSizeMax', offlineSizeMax)
+  if (heartbeatMs !== undefined && heartbeatMs !== 0 && !(Number.isInteger(heartbeatMs) && heartbeatMs >= 5_000 && heartbeatMs <= 600_000)) {
+    throw new UsageError('OPTION_INVALID', 'heartbeatMs is 0 (never) or a whole number from 5,000 to 600,000')
+  }
+  oneOf('offline', offline, ['wait', 'fail', 'buffer'])
+  oneOf('unconfirmed', unconfirmed, ['reject', 'resend'])
+  const { backoffMs = backoffMsDefault, backoffMaxMs = backoffMaxMsDefault, attempts = Infinity } = recovery === false ? {} : recovery
+  positive('recovery.backoffMs', backoffMs)
+  positive('recovery.backoffMaxMs', backoffMaxMs)
+  positive('recovery.attempts', attempts)
+  return {
+    name: options.name ?? `${basename(process.argv[1] ?? 'node')} ${process.pid}`,
+    user: options.user,
+    password: options.password,
+    vhost: options.vhost,
+    connectTimeoutMs,
+    heartbeatMs,
+    recovery: recovery === false ? undefined : { backoffMs, backoffMaxMs, attempts },
+    backoff: { backoffMs, backoffMaxMs },
+    offline,
+    offlineSizeMax,
+    resend: unconfirmed === 'resend',
+    tls: options.tls ?? {},
+    log: safely(options.log ?? stderrLog),
+    hasLog: options.log !== undefined,
+    signal: options.signal,
+  }
+}
+
+function positive(name: string, value: number): void {
+  if (typeof value !== 'number' || !(value > 0)) throw new UsageError('OPTION_INVALID', `${name} is a number above 0`)
+}
+
+function oneOf(name: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) throw new UsageError('OPTION_INVALID', `${name} is '${allowed.join("', '")}', not '${String(value)}'`)
+}

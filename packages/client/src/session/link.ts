@@ -1,0 +1,443 @@
+/**
+ * One live connection, from the first byte of its preface to its loss. It lives once: after a loss there is another link.
+ *
+ *     preface → HELLO → open: frames to the channels by number, answers to the requests by correlation → lost
+ *
+ * What is written during a turn of the program leaves in one write at its end. Every request is answered, or rejected when the
+ * link is lost or its time is up.
+ */
+import {
+  checkPreface,
+  decodeControl,
+  decodeResult,
+  encodeControl,
+  FrameReader,
+  type FrameSink,
+  FrameType,
+  frameFault,
+  heartbeatFrameSize,
+  type HelloRequest,
+  type HelloResult,
+  preface,
+  prefaceSize,
+  protocolMajor,
+  type RequestName,
+  type ResultBodies,
+  type StatusBody,
+  writeHeartbeat,
+} from '@waybill/protocol'
+import type { Clock, Timer } from '../clock.js'
+import { errorOfBody, messageOf, WaybillError } from '../errors.js'
+import type { Log } from '../log.js'
+import type { Socket, Transport } from '../transport/transport.js'
+import { hostOf, type Target } from '../url.js'
+import { Heartbeat } from './heartbeat.js'
+import { Outgoing } from './outgoing.js'
+
+/** What a channel hears from its link. Bytes are valid during the call only. */
+export interface ChannelSink {
+  deliver(bytes: Uint8Array, flags: number, from: number, to: number): void
+  confirm(bytes: Uint8Array, from: number, to: number): void
+  credit(bytes: Uint8Array, from: number, to: number): void
+  cancelled(consumer: number, reason: 'queue-deleted' | 'refused', error: WaybillError | undefined): void
+  /** The broker has closed the channel, and only it. */
+  failed(error: WaybillError): void
+  /** The turn ends: what was put off until now is written. */
+  writePending(): void
+}
+
+export interface LinkHome {
+  readonly clock: Clock
+  readonly log: Log
+  /** STATUS has come. */
+  told(body: StatusBody): void
+  stalled(lateMs: number): void
+  /** Called once, if it had been opened; otherwise `opened` rejects. */
+  lost(link: Link, cause: WaybillError): void
+}
+
+interface Pending {
+  readonly name: RequestName
+  readonly channel: number
+  readonly resolve: (result: never) => void
+  readonly reject: (error: WaybillError) => void
+  timer: Timer | undefined
+}
+
+const openingFrameSizeMax = 16 * 1024
+const correlationMax = 0xffff_ffff
+
+export class Link implements FrameSink {
+  readonly host: string
+  readonly out: Outgoing
+  /** Resolves when HELLO is answered, rejects when that does not happen in time. */
+  readonly opened: Promise<void>
+  readonly #home: LinkHome
+  readonly #clock: Clock
+  readonly #socket: Socket
+  readonly #reader: FrameReader
+  readonly #channels: (ChannelSink | undefined)[] = []
+  readonly #pending = new Map<number, Pending>()
+  /** Channels that have something to write at the end of the turn. */
+  #dirty: ChannelSink[] = []
+  #hello: HelloResult | undefined
+  #heartbeat: Heartbeat | undefined
+  #opening: { resolve: () => void; reject: (error: WaybillError) => void; timer: Timer } | undefined
+  #prefaceBytes: Buffer | undefined = Buffer.alloc(0)
+  #correlation = 0
+  #cause: WaybillError | undefined
+  #lost = false
+  #flushing = false
+  /** Turns of the event loop that read or wrote something here. */
+  turnCount = 0
+  #now = 0
+  readonly #flush = (): void => {
+    this.#flushing = false
+    this.#now = 0
+    this.turnCount++
+    this.flush()
+  }
+
+  /** Begins to connect; `opened` says how it went, within `timeoutMs`. */
+  constructor(transport: Transport, target: Target, hello: HelloRequest, timeoutMs: number, home: LinkHome) {
+    this.host = hostOf(target)
+    this.#home = home
+    this.#clock = home.clock
+    this.#reader = new FrameReader(this, openingFrameSizeMax)
+    const timer = this.#clock.setTimeout(() => {
+      this.destroy(new WaybillError('CONNECT_TIMEOUT', `no answer from ${this.host} within ${Math.round(timeoutMs)} ms`, { retryable: true }))
+    }, timeoutMs)
+    this.opened = new Promise((resolve, reject) => {
+      this.#opening = { resolve, reject, timer }
+    })
+    this.#socket = transport.open(target, {
+      ingest: (bytes, from, to) => this.#ingest(bytes, from, to),
+      drained: () => this.out.drained(),
+      closed: (error) => this.#closed(error),
+    })
+    this.out = new Outgoing(this.#socket)
+    this.out.append(preface)
+    this.#request('hello', 0, hello, 0).then(
+      (result) => this.#opened(result),
+      (error) => this.destroy(error),
+    )
+    this.out.flush()
+  }
+
+  /** What the broker said of itself. There is none before the link is open. */
+  get hello(): HelloResult {
+    if (this.#hello === undefined) throw new Error('the link is not open')
+    return this.#hello
+  }
+
+  get alive(): boolean {
+    return !this.#lost
+  }
+
+  attach(number: number, sink: ChannelSink): void {
+    this.#channels[number] = sink
+  }
+
+  detach(number: number): void {
+    this.#channels[number] = undefined
+  }
+
+  /** Something was written: it leaves when the program returns to its event loop. */
+  touch(): void {
+    if (this.#flushing) return
+    this.#flushing = true
+    process.nextTick(this.#flush)
+  }
+
+  /** The time, asked for once a turn: exact enough for deadlines of seconds, and a thousand messages a turn ask. */
+  now(): number {
+    if (this.#now === 0) {
+      this.#now = this.#clock.now()
+      this.touch()
+    }
+    return this.#now
+  }
+
+  /** The channel's `writePending` is called before this turn's bytes leave. The caller remembers that it has asked. */
+  touchedBy(channel: ChannelSink): void {
+    this.#dirty.push(channel)
+    this.touch()
+  }
+
+  flush(): void {
+    this.#writePending()
+    this.out.flush()
+  }
+
+  /** Asks the broker. Rejects with its error, with `TIMEOUT` after `timeoutMs`, or with `CONNECTION_LOST`. */
+  request<K extends RequestName>(name: K, channel: number, body: object, timeoutMs: number): Promise<ResultBodies[K]> {
+    if (this.#lost) return Promise.reject(unansweredError(this.#cause))
+    this.#writePending()
+    const answer = this.#request(name, channel, body, timeoutMs)
+    this.touch()
+    return answer
+  }
+
+  /** An answer to a frame that the caller writes: its correlation id, and the promise. */
+  expect<K extends RequestName>(name: K, channel: number, timeoutMs: number): { correlation: number; answer: Promise<ResultBodies[K]> } {
+    const correlation = this.#nextCorrelation()
+    const answer = new Promise<ResultBodies[K]>((resolve, reject) => {
+      const pending: Pending = { name, channel, resolve, reject, timer: undefined }
+      this.#pending.set(correlation, pending)
+      if (timeoutMs > 0) {
+        pending.timer = this.#clock.setTimeout(() => {
+          if (!this.#pending.delete(correlation)) return
+          reject(new WaybillError('TIMEOUT', `${this.host} has not answered ${name} within ${timeoutMs} ms`, { retryable: true }))
+        }, timeoutMs)
+      }
+    })
+    return { correlation, answer }
+  }
+
+  /** Says goodbye and ends the socket; what is written goes out before. */
+  async close(timeoutMs: number): Promise<void> {
+    if (this.#lost) return
+    this.#cause ??= new WaybillError('CLOSED', 'the connection was closed')
+    try {
+      await this.request('close', 0, {}, Math.max(1, timeoutMs))
+    } catch {
+      // Gone already, or silent: the end is the same.
+    }
+    this.destroy(this.#cause)
+  }
+
+  /** Ends the link now. The first cause counts. */
+  destroy(cause: WaybillError): void {
+    if (this.#lost) return
+    this.#lost = true
+    this.#cause = this.#cause?.code === 'CLOSED' ? this.#cause : cause
+    this.#reader.stop()
+    this.#heartbeat?.stop()
+    this.out.close()
+    this.#dirty = []
+    this.#socket.destroy()
+    const reason = this.#cause
+    const unanswered = unansweredError(reason)
+    for (const { reject, timer } of this.#pending.values()) {
+      if (timer !== undefined) this.#clock.clearTimeout(timer)
+      reject(unanswered)
+    }
+    this.#pending.clear()
+    const opening = this.#opening
+    this.#opening = undefined
+    if (opening === undefined) this.#home.lost(this, reason)
+    else {
+      this.#clock.clearTimeout(opening.timer)
+      opening.reject(reason)
+    }
+  }
+
+  // ─── bytes in ───────────────────────────────────────────────────────────
+
+  #ingest(bytes: Uint8Array, from: number, to: number): void {
+    if (this.#lost) return
+    this.turnCount++
+    if (this.#heartbeat !== undefined) this.#heartbeat.heard = true
+    let at = from
+    if (this.#prefaceBytes !== undefined) {
+      at = this.#readPreface(this.#prefaceBytes, bytes, from, to)
+      if (at < 0) return
+    }
+    if (at < to && !this.#reader.read(bytes, at, to) && !this.#lost) {
+      const fault = this.#reader.fault
+      this.#fault(fault === undefined ? 'FRAME_MALFORMED' : fault.code, fault?.message ?? 'the frames cannot be read')
+    }
+  }
+
+  /** Where the frames begin, or -1 while the preface is not there or after it was wrong. */
+  #readPreface(seen: Buffer, bytes: Uint8Array, from: number, to: number): number {
+    const missing = prefaceSize - seen.length
+    const take = Math.min(missing, to - from)
+    const start = Buffer.concat([seen, bytes.subarray(from, from + take)])
+    const check = checkPreface(start, 0, start.length)
+    if (check.state === 'need-more') {
+      this.#prefaceBytes = start
+      return -1
+    }
+    if (check.state === 'foreign') {
+      const line = Buffer.from(bytes.subarray(from, Math.min(to, from + 200))).toString('latin1')
+      const said = check.foreign === 'tls' ? 'it speaks TLS: use waybills://' : `it said ${JSON.stringify(line.split('\r\n')[0])}`
+      this.destroy(new WaybillError('NOT_WAYBILL', `${this.host} is no Waybill broker: ${said}`))
+      return -1
+    }
+    if (check.refused || check.major !== protocolMajor) {
+      const message = `${this.host} speaks version ${check.major}.${check.minor} of the protocol, this client ${protocolMajor}`
+      this.destroy(new WaybillError('VERSION_UNSUPPORTED', message))
+      return -1
+    }
+    this.#prefaceBytes = undefined
+    return from + take
+  }
+
+  /** Called by the reader for every whole frame. */
+  frame(bytes: Uint8Array, type: number, flags: number, channel: number, correlation: number, from: number, to: number): void {
+    if (type === FrameType.deliver || type === FrameType.confirm || type === FrameType.credit) {
+      const fault = frameFault(type, flags, channel, 'server')
+      if (fault !== undefined || this.#hello === undefined) {
+        this.#fault(fault?.code ?? 'frameUnexpected', fault?.message ?? 'the first frame of a broker answers HELLO')
+        return
+      }
+      const sink = this.#channels[channel]
+      // A channel that we have closed, or that the broker has: what was on its way to it is nobody's.
+      if (sink === undefined) return
+      if (type === FrameType.deliver) sink.deliver(bytes, flags, from, to)
+      else if (type === FrameType.confirm) sink.confirm(bytes, from, to)
+      else sink.credit(bytes, from, to)
+      return
+    }
+    this.#control(bytes, type, flags, channel, correlation, from, to)
+  }
+
+  #control(bytes: Uint8Array, type: number, flags: number, channel: number, correlation: number, from: number, to: number): void {
+    const fault = frameFault(type, flags, channel, 'server')
+    if (fault !== undefined) {
+      this.#fault(fault.code, fault.message)
+      return
+    }
+    switch (type) {
+      case FrameType.heartbeat:
+        return
+      case FrameType.result:
+        this.#result(bytes, correlation, from, to)
+        return
+      case FrameType.error:
+        this.#error(bytes, channel, correlation, from, to)
+        return
+      case FrameType.status: {
+        const { value, problem } = decodeControl('status', bytes, from, to)
+        if (problem !== undefined) this.#fault(problem.code, problem.message)
+        else this.#home.told(value)
+        return
+      }
+      case FrameType.cancelled: {
+        const { value, problem } = decodeControl('cancelled', bytes, from, to)
+        if (problem !== undefined) this.#fault(problem.code, problem.message)
+        else this.#channels[channel]?.cancelled(value.consumer, value.reason, value.error === undefined ? undefined : errorOfBody(value.error))
+        return
+      }
+      default:
+        // A later minor version may say more than we know; nothing that we asked for.
+        this.#home.log({ level: 'debug', event: 'frame-unknown', type, host: this.host })
+    }
+  }
+
+  #result(bytes: Uint8Array, correlation: number, from: number, to: number): void {
+    const pending = this.#take(correlation)
+    if (pending === undefined) return
+    const { value, problem } = decodeResult(pending.name, bytes, from, to)
+    if (problem !== undefined) {
+      const error = new WaybillError('ANSWER_INVALID', `the answer to ${pending.name} cannot be read: ${problem.message}`)
+      pending.reject(error)
+      this.destroy(error)
+      return
+    }
+    if (pending.name === 'hello') this.#accept(value as HelloResult)
+    pending.resolve(value as never)
+  }
+
+  #error(bytes: Uint8Array, channel: number, correlation: number, from: number, to: number): void {
+    const { value, problem } = decodeControl('error', bytes, from, to)
+    if (problem !== undefined) {
+      this.#fault(problem.code, problem.message)
+      return
+    }
+    const error = errorOfBody(value)
+    const pending = correlation === 0 ? undefined : this.#take(correlation)
+    pending?.reject(error)
+    if (value.scope === 'connection') this.destroy(error)
+    else if (value.scope === 'channel') this.#channels[channel]?.failed(error)
+    else if (pending === undefined) this.#home.log({ level: 'warn', event: 'broker-error', host: this.host, code: error.code, message: error.message })
+  }
+
+  #take(correlation: number): Pending | undefined {
+    const pending = this.#pending.get(correlation)
+    if (pending === undefined) return undefined
+    this.#pending.delete(correlation)
+    if (pending.timer !== undefined) this.#clock.clearTimeout(pending.timer)
+    return pending
+  }
+
+  /** What the broker sent breaks the protocol: there is no going on. */
+  protocolFault(message: string): void {
+    this.#fault('frameMalformed', message)
+  }
+
+  #fault(name: string, message: string): void {
+    const error = new WaybillError('PROTOCOL_ERROR', `${this.host} breaks the protocol (${name}): ${message}`, { retryable: true })
+    this.#home.log({ level: 'error', event: 'protocol-error', host: this.host, fault: name, message })
+    this.destroy(error)
+  }
+
+  // ─── opening, requests, end ─────────────────────────────────────────────
+
+  /** HELLO is answered; larger frames may stand right behind it. */
+  #accept(hello: HelloResult): void {
+    this.#hello = hello
+    this.#reader.frameSizeMax = hello.limits.frameSizeMax
+    this.out.frameSizeMax = hello.limits.frameSizeMax
+  }
+
+  #opened(hello: HelloResult): void {
+    const opening = this.#opening
+    if (opening === undefined) return
+    this.#opening = undefined
+    this.#clock.clearTimeout(opening.timer)
+    this.#heartbeat = new Heartbeat(this.#clock, hello.heartbeatMs, {
+      beat: () => this.#beat(),
+      out: this.out,
+      stalled: (lateMs) => this.#home.stalled(lateMs),
+      lost: () => {
+        const message = `nothing was heard of ${this.host} for two heartbeats of ${hello.heartbeatMs} ms`
+        this.destroy(new WaybillError('HEARTBEAT_TIMEOUT', message, { retryable: true }))
+      },
+    })
+    opening.resolve()
+  }
+
+  #beat(): void {
+    const at = this.out.reserve(heartbeatFrameSize)
+    this.out.used = writeHeartbeat(this.out.bytes, at)
+    this.flush()
+  }
+
+  #request<K extends RequestName>(name: K, channel: number, body: object, timeoutMs: number): Promise<ResultBodies[K]> {
+    const { correlation, answer } = this.expect(name, channel, timeoutMs)
+    this.out.append(encodeControl(FrameType[name], channel, correlation, body))
+    return answer
+  }
+
+  #nextCorrelation(): number {
+    do {
+      this.#correlation = this.#correlation === correlationMax ? 1 : this.#correlation + 1
+    } while (this.#pending.has(this.#correlation))
+    return this.#correlation
+  }
+
+  #writePending(): void {
+    const dirty = this.#dirty
+    if (dirty.length === 0) return
+    this.#dirty = []
+    for (const channel of dirty) channel.writePending()
+  }
+
+  #closed(error: Error | undefined): void {
+    if (error instanceof WaybillError) {
+      this.destroy(error)
+      return
+    }
+    const said = error === undefined ? 'the broker closed the connection' : messageOf(error)
+    const code = this.#opening === undefined ? 'CONNECTION_LOST' : 'CONNECT_FAILED'
+    this.destroy(new WaybillError(code, `${this.host}: ${said}`, { retryable: true, cause: error }))
+  }
+}
+
+/** What a request without an answer is rejected with; the caller may ask again on the next connection. */
+function unansweredError(cause: WaybillError | undefined): WaybillError {
+  if (cause?.code === 'CLOSED') return cause
+  return new WaybillError('CONNECTION_LOST', `the connection was lost before the answer: ${cause?.message ?? 'it is closed'}`, { retryable: true, cause })
+}
