@@ -152,9 +152,15 @@ export class Turn implements SessionHome {
     const deadline = this.timers.nextDeadline()
     if (deadline < this.#armedAt || this.#armedAt <= now) {
       this.#armedAt = deadline
-      this.clock.arm(deadline, this.run)
+      this.clock.arm(deadline, this.#alarm)
     }
     if (this.broker.hasWork) this.clock.soon(this.run)
+  }
+
+  /** The timer is used up, even if nothing is due yet: one of Node's may fire a moment early, and has to be armed again then. */
+  readonly #alarm = (): void => {
+    this.#armedAt = Infinity
+    this.run()
   }
 
   due(owner: Timed, value: number): void {
