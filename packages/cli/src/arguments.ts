@@ -33,6 +33,7 @@ export function readArguments({ command, options, wordsMax }: ArgumentShape, arg
     if (!takesValue && value !== undefined) throw new UsageProblem(`${rawName} takes no value`)
     values[name] = takesValue ? (value as string) : true
   }
-  if (words.length > wordsMax) throw new UsageProblem(`'${words[wordsMax]}' is one word too many for waybill ${command}; see waybill ${command} --help`)
+  if (words.length > wordsMax)
+    throw new UsageProblem(`'${words[wordsMax]}' is one word too many for waybill ${command}; see waybill ${command} --help`)
   return { options: values, words }
 }

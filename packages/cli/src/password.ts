@@ -26,11 +26,13 @@ export function typePassword({ stdin, stderr }: Io, prompt: string): Promise<str
       for (const character of bytes.toString('utf8')) {
         if (character === '\r' || character === '\n') {
           finish()
-          return resolve(typed)
+          resolve(typed)
+          return
         }
         if (character === '\u0003' || character === '\u0004') {
           finish()
-          return reject(new Interrupted('nothing was typed'))
+          reject(new Interrupted('nothing was typed'))
+          return
         }
         if (character === '\u007f' || character === '\b') typed = [...typed].slice(0, -1).join('')
         else typed += character
@@ -44,5 +46,7 @@ export function typePassword({ stdin, stderr }: Io, prompt: string): Promise<str
 export async function readPassword({ stdin }: Io): Promise<string> {
   const parts: Buffer[] = []
   for await (const part of stdin) parts.push(Buffer.from(part))
-  return Buffer.concat(parts).toString('utf8').replace(/\r?\n$/, '')
+  return Buffer.concat(parts)
+    .toString('utf8')
+    .replace(/\r?\n$/, '')
 }

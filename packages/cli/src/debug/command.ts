@@ -134,7 +134,8 @@ function tooMany(command: Command, word: Word): string {
 /** `publish <exchange> <key> [body] [mandatory] …` */
 export function usage(command: Command): string {
   const parts = [command.name]
-  for (const { kind, needed, many } of Object.values(command.places)) parts.push(needed ? `<${kind.label}>${many ? '…' : ''}` : `[${kind.label}]`)
+  for (const { kind, needed, many } of Object.values(command.places))
+    parts.push(needed ? `<${kind.label}>${many ? '…' : ''}` : `[${kind.label}]`)
   const options = Object.entries(command.options)
   for (const [name, kind] of options) if (!kind.minor) parts.push(kind === flag ? `[${name}]` : `[${name}=${kind.label}]`)
   if (options.some(([, kind]) => kind.minor)) parts.push('[PROPERTY=VALUE]')

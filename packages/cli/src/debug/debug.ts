@@ -158,17 +158,14 @@ async function greet(session: Session, { user, password, vhost }: Target, io: Io
 
 /** Carries out one line after the other. True: every one of them did what it was asked for. */
 async function readLines(session: Session, screen: Screen, input: Input, terminal: boolean): Promise<boolean> {
-  let lost = false
-  session.onLost = () => {
-    lost = true
-    input.close()
-  }
+  session.onLost = () => input.close()
   let succeeded = true
   let number = 0
   for await (const line of input.lines()) {
     number++
+    if (!terminal) screen.echo(line)
     if (!(await runLine(session, screen, line, input.column, terminal ? undefined : number))) succeeded = false
-    if (session.quitting || lost) break
+    if (session.isOver) break
   }
   return succeeded
 }

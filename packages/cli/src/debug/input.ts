@@ -1,8 +1,7 @@
 /**
  * Where command lines come from, and where output goes meanwhile.
  *
- * On a terminal there is a prompt with completion and history; what is printed while somebody types goes above it. In a
- * pipe every line is echoed before what it causes, so that the output reads as a conversation.
+ * On a terminal there is a prompt with completion and history; what is printed while somebody types goes above it.
  */
 import { clearScreenDown, createInterface, cursorTo, type Interface } from 'node:readline'
 import type { Io } from '../io.js'
@@ -26,7 +25,14 @@ export interface TerminalOptions {
 }
 
 export function terminalInput({ stdin, stdout }: Io, { prompt, complete, interrupt }: TerminalOptions): Input {
-  const reader = createInterface({ input: stdin, output: stdout, terminal: true, completer: complete, historySize: 1_000, removeHistoryDuplicates: true })
+  const reader = createInterface({
+    input: stdin,
+    output: stdout,
+    terminal: true,
+    completer: complete,
+    historySize: 1_000,
+    removeHistoryDuplicates: true,
+  })
   const lines = new Lines(reader)
   let asking = false
   reader.on('SIGINT', () => {
@@ -71,19 +77,18 @@ export function terminalInput({ stdin, stdout }: Io, { prompt, complete, interru
 export function pipeInput({ stdin, stdout, stderr }: Io): Input {
   const reader = createInterface({ input: stdin, terminal: false, crlfDelay: Number.POSITIVE_INFINITY })
   const lines = new Lines(reader)
-  const echo = '> '
   return {
-    lines: () => lines.read({ before: () => {}, after: (line) => stdout.write(`${echo}${line}\n`) }),
+    lines: () => lines.read({ before: () => {}, after: () => {} }),
     write: (text) => stdout.write(text),
     writeFailure: (text) => stderr.write(text),
-    column: echo.length,
+    column: 0,
     close: () => lines.close(),
   }
 }
 
 interface Around {
   before(): void
-  after(line: string): void
+  after(): void
 }
 
 /** The lines of a reader, kept from the first moment on, whatever is done between two of them. */
@@ -121,7 +126,7 @@ class Lines {
       }
       const line = this.#lines.shift()
       if (line === undefined) return
-      around.after(line)
+      around.after()
       yield line
     }
   }

@@ -18,7 +18,6 @@ import {
   prefaceSize,
   protocolMajor,
   protocolMinor,
-  sizeFieldSize,
 } from '@waybill/protocol'
 import { type Frame, readFrame } from './frame.js'
 import type { Direction } from './show.js'
@@ -150,16 +149,20 @@ function readPreface(socket: Socket, { target, timeoutMs }: LinkOptions): Promis
     const done = (problem?: string): void => {
       clearTimeout(timer)
       socket.off('data', onData).off('end', onEnd).off('error', onError)
-      if (problem === undefined) return resolve(bytes)
-      socket.on('error', () => {}).destroy()
-      reject(new ConnectFailure(problem))
+      if (problem === undefined) resolve(bytes)
+      else {
+        socket.on('error', () => {}).destroy()
+        reject(new ConnectFailure(problem))
+      }
     }
     const look = (ended: boolean): void => {
       const check = checkPreface(bytes, 0, bytes.length, ended)
       if (check.state === 'need-more') return
       if (check.state === 'foreign') done(foreignProblem(bytes, target))
       else if (check.refused || check.major !== protocolMajor) {
-        done(`${targetText(target)} speaks version ${check.major}.${check.minor} of the protocol; this tool speaks ${protocolMajor}.${protocolMinor}`)
+        done(
+          `${targetText(target)} speaks version ${check.major}.${check.minor} of the protocol; this tool speaks ${protocolMajor}.${protocolMinor}`,
+        )
       } else {
         socket.pause()
         done()

@@ -1,5 +1,5 @@
 /** Commands that publish messages, have them delivered, and settle them. [P-4, P-5] */
-import { limits, Outcome, type Properties, type PropertyName, propertyTable } from '@waybill/protocol'
+import { limits, type Outcome, type Properties, type PropertyName, propertyTable } from '@waybill/protocol'
 import { type Command, define, maybe, place } from './command.js'
 import { encodeSettle, encodeWindow } from './encode.js'
 import { body, boolean, choice, count, exchangeName, flag, hex, integer, type Kind, queueName, type TagRange, tags, text } from './kinds.js'
@@ -63,7 +63,12 @@ export const messageCommands: readonly Command[] = [
     takesHeaders: true,
     *run(talk, { queue, body, options, headers }) {
       const { mandatory = true, confirm = true, level = 'best', atomic = false } = options
-      yield* publish(talk, { exchange: '', key: queue, ...content(body, options), headers }, { mandatory, confirm, level, atomic }, options.count ?? 1)
+      yield* publish(
+        talk,
+        { exchange: '', key: queue, ...content(body, options), headers },
+        { mandatory, confirm, level, atomic },
+        options.count ?? 1,
+      )
     },
   }),
   define({
@@ -75,7 +80,13 @@ export const messageCommands: readonly Command[] = [
     ],
     examples: ['consume emails prefetch=1', 'consume emails ack=none'],
     places: { queue: place(queueName) },
-    options: { prefetch: count('count', 0, u32Max), prefetchSize: count('bytes', 0, u32Max), ack: ackMode, exclusive: flag, priority: integer('number', -1000, 1000) },
+    options: {
+      prefetch: count('count', 0, u32Max),
+      prefetchSize: count('bytes', 0, u32Max),
+      ack: ackMode,
+      exclusive: flag,
+      priority: integer('number', -1000, 1000),
+    },
     *run(talk, { queue, options }) {
       yield* consume(talk, queue, options)
     },
@@ -102,7 +113,11 @@ export const messageCommands: readonly Command[] = [
     summary: 'changes how much a consumer may hold unsettled; 0 messages pause it',
     details: ['For consumer 0 it says how many bytes of credit the next publish on this channel needs.'],
     examples: ['window 1 10', 'window 1 0', 'window 1 10 65536'],
-    places: { consumer: place(count('consumer', 0, u32Max)), messages: place(count('messages', 0, u32Max)), size: maybe(count('bytes', 0, u32Max)) },
+    places: {
+      consumer: place(count('consumer', 0, u32Max)),
+      messages: place(count('messages', 0, u32Max)),
+      size: maybe(count('bytes', 0, u32Max)),
+    },
     options: {},
     *run(talk, { consumer: id, messages, size = limits.prefetchSize.value }) {
       const channel = talk.current()

@@ -19,7 +19,8 @@ export function* publish(talk: Talk, draft: Draft, flags: PublishFlags, count: n
   const channel = talk.current()
   const record = encodeRecord(draft)
   const sizeMax = talk.server?.limits.messageSizeMax ?? Number.POSITIVE_INFINITY
-  if (record.length > sizeMax) throw new CommandFailure('messageTooLarge', `a message of ${record.length} B; this broker takes ${sizeMax} B`, 413)
+  if (record.length > sizeMax)
+    throw new CommandFailure('messageTooLarge', `a message of ${record.length} B; this broker takes ${sizeMax} B`, 413)
   if (draft.exchange !== '') talk.names.exchange.add(draft.exchange)
 
   const last = channel.sequence + count
@@ -27,7 +28,9 @@ export function* publish(talk: Talk, draft: Draft, flags: PublishFlags, count: n
   while (channel.sequence < last) {
     const left = last - channel.sequence
     yield* credit(channel, flags.atomic ? left : 1, record.length, outcome)
-    const take = flags.atomic ? left : Math.min(left, covered(channel, record.length), Math.max(1, Math.floor(frameSizeAim / record.length)))
+    const take = flags.atomic
+      ? left
+      : Math.min(left, covered(channel, record.length), Math.max(1, Math.floor(frameSizeAim / record.length)))
     yield { step: 'send', bytes: encodePublish(channel.number, flags, channel.sequence + 1, record, take) }
     channel.sequence += take
     channel.publishedSize += take * record.length
@@ -52,7 +55,10 @@ function* credit(channel: Channel, count: number, size: number, outcome: Outcome
 
 /** How many messages of this size the credit covers now. */
 function covered(channel: Channel, size: number): number {
-  return Math.min(channel.creditSequence - channel.sequence, Math.floor((channel.creditSize - channel.publishedSize - frameOverhead) / size))
+  return Math.min(
+    channel.creditSequence - channel.sequence,
+    Math.floor((channel.creditSize - channel.publishedSize - frameOverhead) / size),
+  )
 }
 
 /** What has become of the messages `first` to `last`, from the CONFIRM frames that come while they are published. */

@@ -3,7 +3,6 @@
  *
  * Where it is written is somebody else's affair, so that a terminal can put its prompt below.
  */
-import { errorByCode } from '@waybill/protocol'
 import type { Frame } from './frame.js'
 import { hexdump } from './hexdump.js'
 import { type Direction, frameDump, frameJson, frameLines } from './show.js'
@@ -35,40 +34,51 @@ export class Screen {
 
   frame(direction: Direction, frame: Frame): void {
     if (frame.name === 'HEARTBEAT' && !this.settings.heartbeats) return
-    if (this.settings.json) return this.#json(frameJson(direction, frame))
-    const lines = frameLines(direction, frame)
-    const dumped = this.#dumpSizeMax(frame.bytes.length)
-    if (dumped > 0) lines.push(...this.#dim(frameDump(frame, dumped)))
-    else if (frame.content.kind === 'malformed') lines.push(...this.#dim(frameDump(frame, malformedShownMax)))
-    this.#print(lines)
+    this.#print(
+      () => frameJson(direction, frame),
+      () => [...frameLines(direction, frame), ...this.#dim(this.#dumpLines(frame))],
+    )
   }
 
   /** Bytes that are no frame. */
   bytes(direction: Direction, bytes: Uint8Array, what: string): void {
-    if (this.settings.json) return this.#json({ direction, bytes: Buffer.from(bytes).toString('hex'), what })
-    const dump = hexdump(bytes, Math.max(malformedShownMax, this.#dumpSizeMax(bytes.length))).map((line) => `    ${line}`)
-    this.#print([`${direction === 'in' ? '←' : '→'} ${what}, ${bytes.length} B`, ...this.#dim(dump)])
+    this.#print(
+      () => ({ direction, bytes: Buffer.from(bytes).toString('hex'), what }),
+      () => {
+        const dump = hexdump(bytes, Math.max(malformedShownMax, this.#dumpSizeMax(bytes.length)))
+        return [`${direction === 'in' ? '←' : '→'} ${what}, ${bytes.length} B`, ...this.#dim(dump.map((line) => `    ${line}`))]
+      },
+    )
+  }
+
+  /** A line that came through a pipe, so that the output reads as a conversation. */
+  echo(line: string): void {
+    if (!this.settings.json) this.#options.write(`> ${line}\n`)
   }
 
   say(lines: readonly string[]): void {
-    if (this.settings.json) this.#json({ say: lines })
-    else this.#print(lines)
+    this.#print(
+      () => ({ say: lines }),
+      () => lines,
+    )
   }
 
-  failure(failure: CommandFailure, line: number | undefined): void {
-    const { reason, code, message } = failure
-    if (this.settings.json) return this.#json({ failed: reason, ...(code === undefined ? {} : { code }), message, ...(line === undefined ? {} : { line }) })
-    const where = line === undefined ? '' : `line ${line}: `
-    const known = code === undefined ? reason : `${code} ${errorByCode(code)?.name ?? reason}`
-    this.#options.writeFailure(`${where}failed: ${known}: ${message}\n`)
+  failure({ reason, code, message }: CommandFailure, line: number | undefined): void {
+    const title = code === undefined ? reason : `${code} ${reason}`
+    this.#fail({ failed: reason, code, message, line }, `${line === undefined ? '' : `line ${line}: `}failed: ${title}: ${message}`)
   }
 
   /** A line that cannot be read. On a terminal a caret points at the column of the screen where it is, else `at` is told. */
   problem(message: string, { at, column = 0, line }: { at?: number | undefined; column?: number; line?: number | undefined }): void {
-    const place = { ...(line === undefined ? {} : { line }), ...(at === undefined ? {} : { column: at + 1 }) }
-    if (this.settings.json) return this.#json({ failed: 'line', message, ...place })
-    if (this.#options.terminal) this.#options.writeFailure(at === undefined ? `${message}\n` : `${' '.repeat(column + at)}^\n${message}\n`)
-    else this.#options.writeFailure(`${Object.entries(place).flat().join(' ').replace(' column', ', column')}: ${message}\n`)
+    const value = { failed: 'line', message, line, column: at === undefined ? undefined : at + 1 }
+    if (this.#options.terminal) this.#fail(value, at === undefined ? message : `${' '.repeat(column + at)}^\n${message}`)
+    else this.#fail(value, `line ${line}${at === undefined ? '' : `, column ${at + 1}`}: ${message}`)
+  }
+
+  #dumpLines(frame: Frame): string[] {
+    const sizeMax = this.#dumpSizeMax(frame.bytes.length)
+    if (sizeMax > 0) return frameDump(frame, sizeMax)
+    return frame.content.kind === 'malformed' ? frameDump(frame, malformedShownMax) : []
   }
 
   /** How much of a frame of this size is shown in hex now; 0 is nothing. */
@@ -77,12 +87,13 @@ export class Screen {
     return this.settings.hex === 'auto' && this.#options.terminal && size <= smallSizeMax ? size : 0
   }
 
-  #json(value: object): void {
-    this.#options.write(`${JSON.stringify(value)}\n`)
+  #print(value: () => object, lines: () => readonly string[]): void {
+    this.#options.write(this.settings.json ? `${JSON.stringify(value())}\n` : `${lines().join('\n')}\n`)
   }
 
-  #print(lines: readonly string[]): void {
-    this.#options.write(`${lines.join('\n')}\n`)
+  #fail(value: object, text: string): void {
+    if (this.settings.json) this.#options.write(`${JSON.stringify(value)}\n`)
+    else this.#options.writeFailure(`${text}\n`)
   }
 
   #dim(lines: readonly string[]): string[] {

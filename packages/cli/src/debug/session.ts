@@ -50,8 +50,9 @@ export class Session implements LinkListener {
     this.#screen = screen
   }
 
-  get quitting(): boolean {
-    return this.#quitting
+  /** Nothing more can be done: somebody said quit, or the connection has ended. */
+  get isOver(): boolean {
+    return this.#quitting || this.#lost !== undefined || this.talk.ended !== undefined
   }
 
   attach(link: Link): void {
@@ -104,7 +105,7 @@ export class Session implements LinkListener {
     } catch (error) {
       if (!(error instanceof CommandFailure) && !(error instanceof LinkLost)) throw error
     }
-    const lost = this.#lost?.message
+    const lost = this.talk.ended ?? this.#lost?.message
     clearInterval(this.#heartbeatTimer)
     this.#link?.close()
     return lost
@@ -144,16 +145,18 @@ export class Session implements LinkListener {
   }
 
   *#goodbye(): Steps {
-    if (!this.talk.ended) yield* this.talk.request('close', {}, 0, goodbyeMs)
+    if (this.talk.ended === undefined) yield* this.talk.request('close', {}, 0, goodbyeMs)
     else yield { step: 'pause', ms: goodbyeMs }
   }
 
   #do(step: Exclude<Step, { step: 'wait' | 'pause' }>): void {
     switch (step.step) {
       case 'send':
-        return this.#send(step.bytes)
+        this.#send(step.bytes)
+        return
       case 'say':
-        return this.#screen.say(step.lines)
+        this.#screen.say(step.lines)
+        return
       case 'set':
         this.#screen.settings = { ...this.#screen.settings, ...step.settings }
         return

@@ -179,7 +179,7 @@ function quoted(value: unknown): string {
 function asText(bytes: Uint8Array): string | undefined {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-    return /[\u0000-\u0008\u000e-\u001a\u001c-\u001f]/.test(text) ? undefined : text
+    return /[^\P{Cc}\t\n\r]/u.test(text) ? undefined : text
   } catch {
     return undefined
   }

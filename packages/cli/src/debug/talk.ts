@@ -61,14 +61,15 @@ export class Talk {
   heartbeatCount = 0
   /** Messages delivered that neither `get` nor `wait` has taken note of. */
   unseenCount = 0
-  /** An ERROR has ended the connection: the broker reads nothing more. */
-  ended = false
+  /** The ERROR that has ended the connection, in words: the broker reads nothing more. */
+  ended: string | undefined
   #correlation = 0
 
   /** The current channel. Throws CommandFailure when it is not open (any more). */
   current(): Channel {
     const channel = this.channels.get(this.channel)
-    if (channel === undefined) throw new CommandFailure('channelClosed', `channel ${this.channel} is not open; open it with: channel ${this.channel}`)
+    if (channel === undefined)
+      throw new CommandFailure('channelClosed', `channel ${this.channel} is not open; open it with: channel ${this.channel}`)
     return channel
   }
 
@@ -127,7 +128,7 @@ export class Talk {
     if (frame.type === FrameType.heartbeat) this.heartbeatCount++
     if (frame.type === FrameType.error && content.kind === 'control') {
       if (content.body.scope === 'channel') this.channels.delete(frame.channel)
-      if (content.body.scope === 'connection') this.ended = true
+      if (content.body.scope === 'connection') this.ended = `${content.body.code} ${content.body.name}: ${content.body.message}`
     }
 
     const channel = this.channels.get(frame.channel)

@@ -1,11 +1,146 @@
-/** placeholder until config is there */
-import { createBroker } from '@waybill/server'
+/**
+ * `waybill serve`: a broker in this process, until it is told to stop.
+ *
+ *     waybill 0.1.0, Node 24.4.0
+ *     listening waybill://localhost:7670  this machine only: no users yet
+ *     …
+ *     ^C
+ *     finishing 3 deliveries … done
+ *
+ * Exit code: 0 when it was told to stop, 1 when it cannot listen, 2 for a configuration that cannot be used. What it says
+ * about itself goes to standard output, problems to standard error.
+ */
+import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import {
+  type Broker,
+  type BrokerOptions,
+  type Config,
+  ConfigError,
+  createBroker,
+  isLoopback,
+  loadConfig,
+  outsideOptions,
+} from '@waybill/server'
+import { UsageProblem } from '../arguments.js'
 import type { Io } from '../io.js'
-export const serveHelp = 'waybill serve  x\n'
-export async function serve(_args: readonly string[], io: Io): Promise<number> {
-  const b = await createBroker({ listen: { port: Number(process.env.P ?? 0), host: '127.0.0.1' } })
-  io.stdout.write(`listening waybill://127.0.0.1:${b.address?.port}\n`)
-  await new Promise<void>((r) => io.onSignal(() => r()))
-  await b.close()
+import { finishingText, listenProblem, startedLines } from './banner.js'
+import { readFlags } from './flags.js'
+
+/** A terminal under npm sends one Ctrl-C twice: to npm, which passes it on, and to us. Within this time it is one. */
+const sameSignalMs = 500
+
+/** Starts a broker; a test may give another one. */
+export type StartBroker = (options: BrokerOptions) => Promise<Pick<Broker, 'address' | 'unsettledCount' | 'close'>>
+
+/** Resolves with the exit code when the broker has stopped. */
+export async function serve(args: readonly string[], io: Io, start: StartBroker = createBroker): Promise<number> {
+  const npm = io.env.npm_lifecycle_event !== undefined
+  let config: Config
+  try {
+    config = readConfig(args, io)
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !(error instanceof UsageProblem)) throw error
+    io.stderr.write(`${error.message}\n`)
+    return 2
+  }
+  if (config.listen === false) {
+    io.stderr.write('listen: false is for a broker inside a program of yours; leave it out here (see createBroker)\n')
+    return 2
+  }
+  for (const warning of config.warnings)
+    if (config.users.length > 0 || !warning.startsWith('no users')) io.stderr.write(`warning: ${warning}\n`)
+
+  const { host, port } = config.listen
+  let broker: Awaited<ReturnType<StartBroker>>
+  try {
+    broker = await start(brokerOptions(config))
+  } catch (error) {
+    const problem = error instanceof ConfigError ? error.message : listenProblem(error, host, port, npm)
+    if (problem === undefined) throw error
+    io.stderr.write(`${problem}\n`)
+    return error instanceof ConfigError ? 2 : 1
+  }
+  const started = {
+    host,
+    port: broker.address?.port ?? port,
+    tls: config.tls !== undefined,
+    users: config.users.map(({ name }) => name),
+    thisMachineOnly: isLoopback(host),
+    npm,
+  }
+  io.stdout.write(`${startedLines(started).join('\n')}\n\n`)
+  await untilStopped(broker, io, config.limits.drainMs)
   return 0
+}
+
+/** Throws ConfigError or UsageProblem. */
+function readConfig(args: readonly string[], io: Io): Config {
+  const { config: file, data = io.env.WAYBILL_DATA, options } = readFlags(args)
+  if (data !== undefined && data !== '') {
+    throw new UsageProblem(
+      `--data ${data}: nothing can be kept on disk yet, the journal is not built; leave it out, and messages live in memory`,
+    )
+  }
+  // Those belong to the debug tool, and to npm.
+  const { WAYBILL_PASSWORD: _password, WAYBILL_DATA: _data, ...environment } = io.env
+  return loadConfig({ ...(file === undefined ? {} : { file }), environment, flags: options }, { totalMemorySize: totalmem(), readText })
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** What was checked already, as `createBroker` takes it. */
+function brokerOptions({ listen, tls, users, vhosts, limits, log }: Config): BrokerOptions {
+  return { listen, ...(tls === undefined ? {} : { tls }), users, vhosts, limits, log, allowPlaintext: true }
+}
+
+/** The first signal lets deliveries in flight finish, a later one does not wait for that. */
+function untilStopped(broker: Awaited<ReturnType<StartBroker>>, io: Io, graceMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let firstAt: number | undefined
+    const stopListening = io.onSignal((signal) => {
+      const now = performance.now()
+      if (firstAt !== undefined && now - firstAt <= sameSignalMs) return
+      if (firstAt !== undefined) {
+        io.stdout.write('not waited for\n')
+        io.exit(signal === 'SIGINT' ? 130 : 143)
+        return
+      }
+      firstAt = now
+      io.stdout.write(`${io.stdout.isTTY === true ? '\n' : ''}${finishingText(broker.unsettledCount)}`)
+      broker.close({ graceMs }).then(() => {
+        io.stdout.write(performance.now() - now < graceMs ? 'done\n' : `not all were settled within ${graceMs} ms\n`)
+        // The other half of a doubled Ctrl-C may still be on its way, and must not kill us then.
+        setTimeout(stopListening, sameSignalMs).unref()
+        resolve()
+      }, reject)
+    })
+  })
+}
+
+export const serveHelp = `waybill serve                runs a broker until it is told to stop (Ctrl-C, SIGTERM)
+
+  --config FILE   a configuration, JSON; what it says is overruled by the environment, and that by flags
+  --host HOST     localhost if left out; other machines can connect to another one, which needs users and TLS
+  --port N        7670 if left out; 0 is any that is free
+  --tls-key FILE --tls-cert FILE    key and certificate, PEM: the port speaks TLS, waybills://
+  --allow-plaintext    other machines may connect without TLS, where everybody on the way can read along
+  --log text|json|none    the form of the log, on standard error
+  --data DIR      refused: nothing can be kept on disk yet; messages live in memory
+
+  Every option of the configuration that is one value has a flag and a variable of the environment:
+${optionLines()}
+
+  Exit code: 0 when it was told to stop, 1 when it cannot listen, 2 for a configuration that cannot be used.
+`
+
+function optionLines(): string {
+  const width = Math.max(...outsideOptions.map(({ flag }) => flag.length))
+  return outsideOptions.map(({ flag, variable }) => `    --${flag.padEnd(width)}  ${variable}`).join('\n')
 }

@@ -19,13 +19,16 @@ function values(command: typeof paint, line: string) {
 }
 
 t.test('command - words fill the places in order; options stand anywhere', async (t) => {
-  t.strictSame(values(paint, 'coats=3 wall dry=false blue thick "two words" header.x=1 header.y=1.5 header.z=true header.n=null header.s="1"'), {
-    what: 'wall',
-    color: 'blue',
-    note: 'two words',
-    options: Object.assign(Object.create(null), { coats: 3, dry: false, thick: true }),
-    headers: Object.assign(Object.create(null), { x: 1, y: 1.5, z: true, n: null, s: '1' }),
-  })
+  t.strictSame(
+    values(paint, 'coats=3 wall dry=false blue thick "two words" header.x=1 header.y=1.5 header.z=true header.n=null header.s="1"'),
+    {
+      what: 'wall',
+      color: 'blue',
+      note: 'two words',
+      options: Object.assign(Object.create(null), { coats: 3, dry: false, thick: true }),
+      headers: Object.assign(Object.create(null), { x: 1, y: 1.5, z: true, n: null, s: '1' }),
+    },
+  )
 })
 
 t.test('command - a needed place takes any word, an optional one leaves the name of a flag alone', async (t) => {
@@ -41,7 +44,10 @@ t.test('command - the last place may take all that is left', async (t) => {
 
 t.test('command - what does not fit is said, with where it stands', async (t) => {
   const problems: [line: string, message: string, at?: number][] = [
-    ['wall', 'the red|blue is missing: paint <what> <red|blue> [note] [coats=count] [thick] [dry=true|false] [at=place] [header.NAME=VALUE]'],
+    [
+      'wall',
+      'the red|blue is missing: paint <what> <red|blue> [note] [coats=count] [thick] [dry=true|false] [at=place] [header.NAME=VALUE]',
+    ],
     ['wall green', "one of red, blue was expected, not 'green'", 5],
     ['wall red a b', 'one word too many: paint <what>', 11],
     ['wall red coats=0', 'a number from 1 to 9 was expected', 9],
@@ -63,7 +69,10 @@ t.test('command - a header may be called anything', async (t) => {
     ['__proto__', 1],
     ['constructor', 2],
   ])
-  t.strictSame(values(paint, 'wall red header.big=9007199254740993').headers, Object.assign(Object.create(null), { big: 9007199254740993n }))
+  t.strictSame(
+    values(paint, 'wall red header.big=9007199254740993').headers,
+    Object.assign(Object.create(null), { big: 9007199254740993n }),
+  )
 })
 
 t.test('command - the longest name wins, and a name in quotes is none', async (t) => {

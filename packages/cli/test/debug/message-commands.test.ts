@@ -2,7 +2,9 @@ import t from 'tap'
 import { PlayedBroker } from './played-broker.js'
 
 t.test('publish - waits until its messages are confirmed, and counts sequences on', async (t) => {
-  const broker = new PlayedBroker().type('publish orders order.eu.created {"id":1} mandatory header.attempt=1 messageId=m1 persistent=false')
+  const broker = new PlayedBroker().type(
+    'publish orders order.eu.created {"id":1} mandatory header.attempt=1 messageId=m1 persistent=false',
+  )
   t.same(broker.seen(), [
     '→ PUBLISH ch 1 confirm mandatory sequence 1',
     '    orders › order.eu.created  transient contentType=application/json messageId=m1 header.attempt=1  8 B  {"id":1}',
@@ -12,7 +14,10 @@ t.test('publish - waits until its messages are confirmed, and counts sequences o
   t.equal(broker.isWaitingFor, undefined)
 
   broker.type('send emails "two words" count=3 level=received atomic contentType=text/html')
-  t.match(broker.seen(), ['→ PUBLISH ch 1 confirm mandatory atomic level=received sequence 2-4', '    "" › emails  persistent contentType=text/html  9 B  two words'])
+  t.match(broker.seen(), [
+    '→ PUBLISH ch 1 confirm mandatory atomic level=received sequence 2-4',
+    '    "" › emails  persistent contentType=text/html  9 B  two words',
+  ])
   broker.confirm(3)
   t.equal(broker.isWaitingFor, 'the confirm', 'the last one is not decided yet')
   broker.confirm(4)

@@ -79,9 +79,22 @@ export class PlayedBroker {
   }
 
   /** Confirms that all up to `through` are decided; `refused`: one of them was not taken. */
-  confirm(through: number, { creditSequence = 256, creditSize = 65_536, refused = [] as { sequence: number; code: number; detail: string }[] } = {}): this {
+  confirm(
+    through: number,
+    { creditSequence = 256, creditSize = 65_536, refused = [] as { sequence: number; code: number; detail: string }[] } = {},
+  ): this {
     const frame = Buffer.alloc(1_000)
-    let at = writeConfirmHeader(frame, 0, 1, through, creditSequence, creditSize, 0, refused.length, 16 * refused.length + refused.reduce((sum, { detail }) => sum + detail.length, 0))
+    let at = writeConfirmHeader(
+      frame,
+      0,
+      1,
+      through,
+      creditSequence,
+      creditSize,
+      0,
+      refused.length,
+      16 * refused.length + refused.reduce((sum, { detail }) => sum + detail.length, 0),
+    )
     for (const { sequence, code, detail } of refused) at = writeConfirmException(frame, at, sequence, code, 0, Buffer.from(detail))
     return this.receive(frame.subarray(0, at))
   }

@@ -39,7 +39,10 @@ t.test('show - a delivery names consumer, tags, messages and how often it failed
     '← DELIVER ch 2 redelivered consumer 9, tag 3, message 40, delivery 2, 1 failure',
     '    "" › q  transient  2 B  00ff',
   ])
-  t.same(frameLines('in', frame(`02 00 0002 ${u64(3)} ${u64(40)} ${u32(1)} ${u32(9)} ${plain}`))[0], '← DELIVER ch 2 consumer 9, tag 3, message 40')
+  t.same(
+    frameLines('in', frame(`02 00 0002 ${u64(3)} ${u64(40)} ${u32(1)} ${u32(9)} ${plain}`))[0],
+    '← DELIVER ch 2 consumer 9, tag 3, message 40',
+  )
 })
 
 t.test('show - a settlement: one entry stands on the line of the frame, several below it', async (t) => {
@@ -58,18 +61,23 @@ t.test('show - a confirm has its runs and its exceptions by name', async (t) => 
   const one = `${u64(4)} ${u64(103)} ${u32(1)} 0000 03 00`
   const exception = `${u64(5)} 0138 0004 ${u32(0)} ${ascii('none')}`
   const unknown = `${u64(6)} 03e7 0000 ${u32(1)}`
-  t.same(frameLines('in', frame(`04 00 0001 ${u64(6)} ${u64(256)} ${u64(65_536)} ${u32(2)} ${u32(2)} ${run} ${one} ${exception} ${unknown}`)), [
-    '← CONFIRM ch 1 through 6, credit to 256 and 65536 B',
-    '    1-3 are message 100-102, in 2 queues, received',
-    '    4 is message 103, in 0 queues, synced',
-    '    5 refused: 312 unroutable: none',
-    '    6 refused (in 1 queue): 999 (unknown)',
-  ])
+  t.same(
+    frameLines('in', frame(`04 00 0001 ${u64(6)} ${u64(256)} ${u64(65_536)} ${u32(2)} ${u32(2)} ${run} ${one} ${exception} ${unknown}`)),
+    [
+      '← CONFIRM ch 1 through 6, credit to 256 and 65536 B',
+      '    1-3 are message 100-102, in 2 queues, received',
+      '    4 is message 103, in 0 queues, synced',
+      '    5 refused: 312 unroutable: none',
+      '    6 refused (in 1 queue): 999 (unknown)',
+    ],
+  )
 })
 
 t.test('show - credit, window and heartbeat', async (t) => {
   t.same(frameLines('in', frame(`05 00 0001 ${u64(512)} ${u64(131_072)}`)), ['← CREDIT ch 1 to sequence 512 and 131072 B'])
-  t.same(frameLines('out', frame(`06 00 0001 ${u32(2)} ${u32(1)} ${u32(65_536)}`)), ['→ WINDOW ch 1 consumer 2 may hold 1 message and 65536 B'])
+  t.same(frameLines('out', frame(`06 00 0001 ${u32(2)} ${u32(1)} ${u32(65_536)}`)), [
+    '→ WINDOW ch 1 consumer 2 may hold 1 message and 65536 B',
+  ])
   t.same(frameLines('out', frame(`06 00 0001 ${u32(0)} ${u32(0)} ${u32(65_536)}`)), ['→ WINDOW ch 1 65536 B of credit are needed'])
   t.same(frameLines('in', frame('07 00 0000')), ['← HEARTBEAT'])
 })
@@ -99,9 +107,15 @@ t.test('show - what cannot be read says why', async (t) => {
     ['03 00 0001', 'SETTLE ch 1 cannot be read: no entry'],
     [`03 00 0001 ${u64(1)} ${u32(1)} 09 00 0000 ffffffff`, 'SETTLE ch 1 0x09 1'],
     [`01 00 0001 ${u64(1)} ${u32(2)} ${u32(0)} ${plain}`, 'PUBLISH ch 1 cannot be read: 1 records where 2 are said to be'],
-    [`01 00 0001 ${u64(1)} ${u32(1)} ${u32(0)} ${u32(999)} 01`, 'PUBLISH ch 1 cannot be read: record 1: the records do not fill the frame exactly'],
+    [
+      `01 00 0001 ${u64(1)} ${u32(1)} ${u32(0)} ${u32(999)} 01`,
+      'PUBLISH ch 1 cannot be read: record 1: the records do not fill the frame exactly',
+    ],
     [`01 00 0001 ${u64(1)} ${u32(1)} ${u32(1)} ${plain}`, 'PUBLISH ch 1 cannot be read: 1 where 0 must be'],
-    [`04 00 0001 ${u64(6)} ${u64(256)} ${u64(65_536)} ffffffff ${u32(0)}`, 'CONFIRM ch 1 cannot be read: ends too early: 8 bytes more are needed, 0 are there'],
+    [
+      `04 00 0001 ${u64(6)} ${u64(256)} ${u64(65_536)} ffffffff ${u32(0)}`,
+      'CONFIRM ch 1 cannot be read: ends too early: 8 bytes more are needed, 0 are there',
+    ],
   ]
   for (const [digits, why] of malformed) t.equal(frameLines('in', frame(digits))[0], `← ${why}`)
   t.equal(frameLines('in', control('11', '0001', '00000001', '{"a":'))[0], '← RESULT ch 1 #1 cannot be read: not JSON')
@@ -121,7 +135,8 @@ t.test('show - a frame of any bytes after its header can be shown', async (t) =>
     bytes.writeUInt32BE(bytes.length - 4)
     if (random(2) === 0) bytes[4] = 1 + random(7)
     const shown = readFrame(bytes)
-    if (!frameLines('in', shown)[0].startsWith(`← ${shown.name}`) || frameJson('in', shown).frame !== shown.name) t.fail(bytes.toString('hex'))
+    if (!frameLines('in', shown)[0].startsWith(`← ${shown.name}`) || frameJson('in', shown).frame !== shown.name)
+      t.fail(bytes.toString('hex'))
   }
   t.pass('20,000 frames, some of them whole, were shown')
 })

@@ -14,12 +14,13 @@ t.test('table - columns in the order of the fields; numbers to the right, texts 
 })
 
 t.test('table - what is 0 or false everywhere stands in one line', async (t) => {
-  t.same(tableLines([{ queue: 'a', durable: false, readyCount: 0 }, { queue: 'b', durable: false, readyCount: 1 }]), [
-    'queue  readyCount',
-    'a               0',
-    'b               1',
-    '0 or false: durable',
-  ])
+  t.same(
+    tableLines([
+      { queue: 'a', durable: false, readyCount: 0 },
+      { queue: 'b', durable: false, readyCount: 1 },
+    ]),
+    ['queue  readyCount', 'a               0', 'b               1', '0 or false: durable'],
+  )
 })
 
 t.test('table - long and dangerous texts are made harmless', async (t) => {

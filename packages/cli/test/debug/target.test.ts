@@ -29,7 +29,19 @@ t.test('target - URLs have user, password and virtual host too, percent-decoded'
 })
 
 t.test('target - what is no address is none', async (t) => {
-  for (const text of ['a:b', 'a:0', 'a:65536', 'http://a', 'a b', '[::1', 'waybill://', 'waybill://a:99999', 'waybill://a/%ff', 'waybill://a?b=c', '::1:7670']) {
+  for (const text of [
+    'a:b',
+    'a:0',
+    'a:65536',
+    'http://a',
+    'a b',
+    '[::1',
+    'waybill://',
+    'waybill://a:99999',
+    'waybill://a/%ff',
+    'waybill://a?b=c',
+    '::1:7670',
+  ]) {
     t.equal(readTarget(text), undefined, text)
   }
 })

@@ -77,7 +77,10 @@ t.test('help - lists every command; explains one, and all that begin with a word
   const broker = new PlayedBroker().type('help')
   const lines = broker.seen()
   for (const name of ['declare exchange', 'publish', 'watch', 'quit', 'help']) {
-    t.ok(lines.some((line) => line.startsWith(`  ${name} `)), name)
+    t.ok(
+      lines.some((line) => line.startsWith(`  ${name} `)),
+      name,
+    )
   }
   broker.type('help window')
   t.same(broker.seen(), [
@@ -89,7 +92,13 @@ t.test('help - lists every command; explains one, and all that begin with a word
     '    window 1 10 65536',
   ])
   broker.type('help declare')
-  t.same(broker.seen().filter((line) => line.startsWith('declare ')).map((line) => line.split(' ', 2).join(' ')), ['declare exchange', 'declare queue'])
+  t.same(
+    broker
+      .seen()
+      .filter((line) => line.startsWith('declare '))
+      .map((line) => line.split(' ', 2).join(' ')),
+    ['declare exchange', 'declare queue'],
+  )
   t.throws(() => broker.type('help dance'), { message: "no command 'dance'; type help for all of them" })
 })
 

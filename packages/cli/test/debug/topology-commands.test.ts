@@ -11,16 +11,32 @@ t.test('commands - topology: what is typed is what is asked for', async (t) => {
     ],
     ['declare queue emails expiresMs=60000', 'DECLARE_QUEUE ch 1 #2 {"queue":"emails","expiresMs":60000}', { queue: 'emails' }],
     ['declare queue exclusive', 'DECLARE_QUEUE ch 1 #2 {"exclusive":true}', { queue: 'wb.1' }],
-    ['bind emails orders order.#', 'BIND_QUEUE ch 1 #2 {"queue":"emails","exchange":"orders","key":"order.#"}', { created: true, bindingCount: 1 }],
+    [
+      'bind emails orders order.#',
+      'BIND_QUEUE ch 1 #2 {"queue":"emails","exchange":"orders","key":"order.#"}',
+      { created: true, bindingCount: 1 },
+    ],
     [
       'bind fraud orders match=any header.country=XX header.cents=9007199254740993',
       'BIND_QUEUE ch 1 #2 {"queue":"fraud","exchange":"orders","match":"any","headers":{"country":"XX","cents":{"i64":"9007199254740993"}}}',
       { created: true, bindingCount: 1 },
     ],
-    ['unbind emails orders order.#', 'UNBIND_QUEUE ch 1 #2 {"queue":"emails","exchange":"orders","key":"order.#"}', { removed: true, bindingCount: 0 }],
-    ['bind exchange audit orders #', 'BIND_EXCHANGE ch 1 #2 {"source":"orders","target":"audit","key":"#"}', { created: true, bindingCount: 1 }],
+    [
+      'unbind emails orders order.#',
+      'UNBIND_QUEUE ch 1 #2 {"queue":"emails","exchange":"orders","key":"order.#"}',
+      { removed: true, bindingCount: 0 },
+    ],
+    [
+      'bind exchange audit orders #',
+      'BIND_EXCHANGE ch 1 #2 {"source":"orders","target":"audit","key":"#"}',
+      { created: true, bindingCount: 1 },
+    ],
     ['unbind exchange audit orders', 'UNBIND_EXCHANGE ch 1 #2 {"source":"orders","target":"audit"}', { removed: true, bindingCount: 0 }],
-    ['delete queue emails ifUnused ifEmpty', 'DELETE_QUEUE ch 1 #2 {"queue":"emails","ifUnused":true,"ifEmpty":true}', { deleted: true, messageCount: 0 }],
+    [
+      'delete queue emails ifUnused ifEmpty',
+      'DELETE_QUEUE ch 1 #2 {"queue":"emails","ifUnused":true,"ifEmpty":true}',
+      { deleted: true, messageCount: 0 },
+    ],
     ['delete exchange orders ifUnused', 'DELETE_EXCHANGE ch 1 #2 {"exchange":"orders","ifUnused":true}', { deleted: true }],
     ['purge emails', 'PURGE_QUEUE ch 1 #2 {"queue":"emails"}', { messageCount: 0 }],
     ['check queue emails', 'CHECK_QUEUE ch 1 #2 {"queue":"emails"}', { queue: 'emails' }],
@@ -52,7 +68,16 @@ t.test('commands - an error of the broker is the failure of the command, and the
 t.test('commands - lists are tables, and teach the names that Tab completes', async (t) => {
   const broker = new PlayedBroker().type('list queues limit=2 prefix=e')
   t.same(broker.seen(), ['→ LIST #2 {"kind":"queues","limit":2,"prefix":"e"}'])
-  broker.result({ items: [{ queue: 'emails', messageCount: 1 }, { queue: 'errors', messageCount: 0 }], next: 'err' }, 0)
+  broker.result(
+    {
+      items: [
+        { queue: 'emails', messageCount: 1 },
+        { queue: 'errors', messageCount: 0 },
+      ],
+      next: 'err',
+    },
+    0,
+  )
   t.same(broker.seen(), ['queue   messageCount', 'emails             1', 'errors             0', 'there are more: list queues after="err"'])
   t.same([...broker.talk.names.queue], ['emails', 'errors'])
 

@@ -1,0 +1,241 @@
+import { writeFileSync } from 'node:fs'
+import t from 'tap'
+import type { BrokerOptions } from '@waybill/server'
+import { serve } from '../../dist/serve/serve.js'
+import { FakeIo } from '../fake-io.js'
+
+/** A broker that does what the test says, and remembers how it was started. */
+function fakeBroker({ unsettledCount = 0 } = {}) {
+  let options: BrokerOptions | undefined
+  let closed: () => void = () => {}
+  const isClosed = new Promise<void>((resolve) => {
+    closed = resolve
+  })
+  let graceMs: number | undefined
+  return {
+    closed,
+    options: () => options,
+    graceMs: () => graceMs,
+    async start(given: BrokerOptions) {
+      options = given
+      return {
+        address: { address: '127.0.0.1', family: 'IPv4', port: 7670 },
+        unsettledCount,
+        close(how?: { graceMs?: number }) {
+          graceMs = how?.graceMs
+          return isClosed
+        },
+      }
+    },
+  }
+}
+
+function failing(code: string) {
+  return async () => {
+    throw Object.assign(new Error(`listen ${code}`), { code })
+  }
+}
+
+t.test('serve - says what it is, where it listens, what it keeps, and three next steps', async (t) => {
+  const io = new FakeIo()
+  const broker = fakeBroker()
+  const ended = serve([], io, broker.start)
+  await io.printed('README.md')
+  const lines = io.out.split('\n')
+  t.match(lines[0], /^waybill \d+\.\d+\.\d+\S*, Node \d+\./)
+  t.equal(lines[1], 'listening waybill://localhost:7670  this machine only: no users yet')
+  t.match(lines[2], /^keeping nothing yet/)
+  t.match(lines[4], /^next {2}waybill debug /)
+  t.match(lines[5], /^ {6}npm run demo /)
+  t.match(lines[6], /^ {6}README\.md /)
+  t.equal(io.err, '')
+  t.match(broker.options(), { listen: { host: 'localhost', port: 7670 }, users: [], log: 'text' })
+  io.signal('SIGTERM')
+  broker.closed()
+  t.equal(await ended, 0)
+})
+
+t.test('serve - under npm the next steps are those of npm', async (t) => {
+  const io = new FakeIo({ npm_lifecycle_event: 'start' })
+  const broker = fakeBroker()
+  const ended = serve(['--port', '7777'], io, broker.start)
+  await io.printed('README.md')
+  t.match(io.out, 'next  npm run debug ')
+  io.signal('SIGINT')
+  broker.closed()
+  t.equal(await ended, 0)
+})
+
+t.test('serve - lets the deliveries in flight finish, and says so', async (t) => {
+  for (const [unsettledCount, said] of [
+    [3, 'finishing 3 deliveries … done\n'],
+    [1, 'finishing 1 delivery … done\n'],
+    [0, 'finishing 0 deliveries … done\n'],
+  ] as const) {
+    const io = new FakeIo()
+    const broker = fakeBroker({ unsettledCount })
+    const ended = serve(['--drain-ms', '4000'], io, broker.start)
+    await io.printed('README.md')
+    io.signal('SIGINT')
+    await io.printed('… ')
+    t.notOk(io.out.includes('done'), 'it waits')
+    broker.closed()
+    t.equal(await ended, 0)
+    t.ok(io.out.endsWith(said), said)
+    t.equal(broker.graceMs(), 4_000)
+  }
+})
+
+t.test('serve - a signal that comes twice at once is one; one that comes later does not wait', async (t) => {
+  const io = new FakeIo()
+  const broker = fakeBroker({ unsettledCount: 1 })
+  let now = performance.now()
+  t.intercept(performance, 'now', { value: () => now })
+  void serve([], io, broker.start)
+  await io.printed('README.md')
+  io.signal('SIGINT')
+  io.signal('SIGINT')
+  t.equal(io.exitCode, undefined)
+  now += 501
+  io.signal('SIGINT')
+  t.equal(io.exitCode, 130)
+})
+
+t.test('serve - a second SIGTERM does not wait either', async (t) => {
+  const io = new FakeIo()
+  const broker = fakeBroker()
+  let now = performance.now()
+  t.intercept(performance, 'now', { value: () => now })
+  void serve([], io, broker.start)
+  await io.printed('README.md')
+  io.signal('SIGTERM')
+  now += 1_000
+  io.signal('SIGTERM')
+  t.equal(io.exitCode, 143)
+})
+
+t.test('serve - what did not finish in time is not called done', async (t) => {
+  const io = new FakeIo()
+  const broker = fakeBroker({ unsettledCount: 1 })
+  let now = performance.now()
+  t.intercept(performance, 'now', { value: () => now })
+  const ended = serve(['--drain-ms', '100'], io, broker.start)
+  await io.printed('README.md')
+  io.signal('SIGTERM')
+  now += 100
+  broker.closed()
+  t.equal(await ended, 0)
+  t.match(io.out, 'finishing 1 delivery … not all were settled within 100 ms\n')
+})
+
+t.test('serve - a port that cannot be had is one line with the fix, and exit code 1', async (t) => {
+  const problems: [code: string, args: string[], env: Record<string, string>, line: string][] = [
+    ['EADDRINUSE', [], {}, 'localhost:7670 is taken, perhaps by another waybill; take another port: waybill serve --port 7671'],
+    [
+      'EADDRINUSE',
+      ['--port', '8000'],
+      { npm_lifecycle_event: 'start' },
+      'localhost:8000 is taken, perhaps by another waybill; take another port: npm start -- --port 8001',
+    ],
+    [
+      'EADDRINUSE',
+      ['--port=65535'],
+      {},
+      'localhost:65535 is taken, perhaps by another waybill; take another port: waybill serve --port 7670',
+    ],
+    ['EACCES', ['--port', '80'], {}, 'this process may not listen on port 80; take one above 1023: waybill serve --port 7670'],
+    [
+      'EADDRNOTAVAIL',
+      ['--host', '127.0.0.99'],
+      {},
+      "this machine has no address '127.0.0.99'; take one that it has: waybill serve --host localhost",
+    ],
+    ['EMFILE', [], {}, 'cannot listen on localhost:7670: listen EMFILE'],
+  ]
+  for (const [code, args, env, line] of problems) {
+    const io = new FakeIo(env)
+    t.equal(await serve(args, io, failing(code)), 1, line)
+    t.equal(io.err, `${line}\n`)
+    t.equal(io.out, '')
+  }
+})
+
+t.test('serve - a fault of ours is not made to look like a problem of the port', async (t) => {
+  const broken = async () => {
+    throw new TypeError('undefined is not a function')
+  }
+  await t.rejects(serve([], new FakeIo(), broken), { message: 'undefined is not a function' })
+})
+
+t.test('serve - a configuration that cannot be used is a line with path and fix, and exit code 2', async (t) => {
+  const file = `${t.testdir()}/waybill.json`
+  writeFileSync(file, '{ "listen": { "port": "seven" } }')
+  const problems: [args: string[], env: Record<string, string>, line: RegExp][] = [
+    [['--data', '/var/lib/waybill'], {}, /^--data \/var\/lib\/waybill: nothing can be kept on disk yet.*leave it out/],
+    [[], { WAYBILL_DATA: 'data' }, /^--data data: nothing can be kept/],
+    [['--data'], {}, /^--data needs a value/],
+    [['--host', '0.0.0.0'], {}, /^listen\.host: must be localhost as long as there are no users.*add users.*\(--host\)$/],
+    [['--prot', '7671'], {}, /--prot.*did you mean --port/],
+    [['7671'], {}, /^waybill serve takes flags alone, not '7671'/],
+    [['--port'], {}, /^listen\.port: must have a value/],
+    [['--port', 'x'], {}, /^listen\.port: must be a whole number.*\(--port\)$/],
+    [[], { WAYBILL_PORT: '70000' }, /^listen\.port: .*65535.*\(WAYBILL_PORT\)$/],
+    [['--config', file], {}, /^listen\.port: must be a whole number.*"seven".*waybill\.json\)$/],
+    [['--config', `${file}.none`], {}, /the configuration must be a file that can be read/],
+  ]
+  for (const [args, env, line] of problems) {
+    const io = new FakeIo(env)
+    t.equal(await serve(args, io, failing('NEVER')), 2, args.join(' '))
+    t.match(io.err.trimEnd(), line)
+    t.equal(io.err.trimEnd().split('\n').length, 1, 'one line')
+    t.equal(io.out, '')
+  }
+})
+
+t.test('serve - flags win over the environment, and that over the file', async (t) => {
+  const file = `${t.testdir()}/waybill.json`
+  writeFileSync(file, '{ "listen": { "host": "127.0.0.1", "port": 1 }, "limits": { "queueCount": 5 }, "log": "json" }')
+  const io = new FakeIo({ WAYBILL_PORT: '2', WAYBILL_QUEUE_COUNT: '6', WAYBILL_PASSWORD: 'for the debug tool' })
+  const broker = fakeBroker()
+  void serve(['--config', file, '--port=3'], io, broker.start)
+  await io.printed('README.md')
+  t.match(broker.options(), { listen: { host: '127.0.0.1', port: 3 }, limits: { queueCount: 6 }, log: 'json' })
+  t.match(io.out, 'next  waybill debug 127.0.0.1:7670 ')
+  t.equal(io.err, '')
+})
+
+t.test('serve - with users and TLS it says who may connect, and how to reach it', async (t) => {
+  const directory = t.testdir()
+  const passwordHash = 'scrypt$32768$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='
+  const users = [{ name: 'ada', passwordHash }]
+  const configured = async (config: object) => {
+    writeFileSync(`${directory}/waybill.json`, JSON.stringify(config))
+    const io = new FakeIo()
+    void serve(['--config', `${directory}/waybill.json`], io, fakeBroker().start)
+    await io.printed('README.md')
+    return io
+  }
+  const local = await configured({ users })
+  t.match(local.out, 'listening waybill://localhost:7670  this machine only: 1 user\n')
+  t.match(local.out, 'next  waybill debug --user ada ')
+
+  const open = await configured({
+    listen: { host: '0.0.0.0' },
+    users: [...users, { name: 'bob', passwordHash }],
+    tls: { key: 'k', cert: 'c' },
+  })
+  t.match(open.out, 'listening waybills://0.0.0.0:7670  2 users, TLS\n')
+  t.match(open.out, 'next  waybill debug waybills://localhost:7670 --user ada ')
+
+  const plain = await configured({ listen: { host: '::' }, users, allowPlaintext: true })
+  t.match(plain.out, 'listening waybill://[::]:7670  1 user, and everybody on the way can read along: there is no TLS\n')
+  t.match(plain.err, 'warning: other machines connect without TLS')
+})
+
+t.test('serve - a broker without a listener is for programs, not for this command', async (t) => {
+  const file = `${t.testdir()}/waybill.json`
+  writeFileSync(file, '{ "listen": false }')
+  const io = new FakeIo()
+  t.equal(await serve(['--config', file], io, failing('NEVER')), 2)
+  t.match(io.err, /^listen: false is for a broker inside a program/)
+})
