@@ -23,7 +23,7 @@ import {
   type ResultBodies,
   WireError,
 } from '@waybill/protocol'
-import { EncodedBody } from './body.js'
+import type { EncodedBody } from './body.js'
 import { randomName } from './clock.js'
 import { ChannelConsumer, checkConsumeOptions, closeTimeoutMsDefault, type Handler } from './consuming/consumer.js'
 import { GetTarget } from './consuming/get.js'
@@ -32,7 +32,7 @@ import { MessageStream } from './consuming/stream.js'
 import { asWaybillError, PublishError, UsageError, WaybillError } from './errors.js'
 import { abortError, PublishCall } from './publishing/call.js'
 import { metaOf, plainMeta } from './publishing/meta.js'
-import { EncodedNames } from './publishing/names.js'
+import type { EncodedNames } from './publishing/names.js'
 import { ChannelPublisher, type PublisherHome } from './publishing/publisher.js'
 import { answerMsMax, closedError, type Lifeline } from './recovery/lifeline.js'
 import { responder } from './requests/respond.js'
@@ -203,7 +203,8 @@ export class ClientChannel implements Channel, PublisherHome {
     checkOptions('get', options, ['waitMs', 'signal'])
     this.#checkName('queue', queue)
     const { waitMs = 0, signal } = options
-    if (!Number.isInteger(waitMs) || waitMs < 0) throw new UsageError('OPTION_INVALID', 'waitMs is a whole number of milliseconds, 0 or more')
+    if (!Number.isInteger(waitMs) || waitMs < 0)
+      throw new UsageError('OPTION_INVALID', 'waitMs is a whole number of milliseconds, 0 or more')
     const got = signal === undefined ? this.#get(queue, waitMs, undefined) : untilAborted(signal, (own) => this.#get(queue, waitMs, own))
     return got as Promise<Message<never> | undefined>
   }
@@ -235,7 +236,12 @@ export class ClientChannel implements Channel, PublisherHome {
       try {
         await link.request('close', this.#core.number, {}, answerMsMax)
       } catch (error) {
-        this.log({ level: 'debug', event: 'close-unanswered', channel: this.#core.number, message: asWaybillError(error, 'CLOSE_FAILED').message })
+        this.log({
+          level: 'debug',
+          event: 'close-unanswered',
+          channel: this.#core.number,
+          message: asWaybillError(error, 'CLOSE_FAILED').message,
+        })
       }
     }
     this.#lifeline.removeChannel(this.#core, new WaybillError('CLOSED', 'the channel is closed'))
@@ -266,7 +272,13 @@ export class ClientChannel implements Channel, PublisherHome {
 
   // ─── inside ─────────────────────────────────────────────────────────────
 
-  #publish(exchange: string, routingKey: string, content: unknown, options: PublishOptions | undefined, ownFlags: number): Promise<Confirmation> {
+  #publish(
+    exchange: string,
+    routingKey: string,
+    content: unknown,
+    options: PublishOptions | undefined,
+    ownFlags: number,
+  ): Promise<Confirmation> {
     const { outbox, body, names } = this
     if (this.#state === 'closed') return Promise.reject(new PublishError('CLOSED', 'not published: the channel is closed', 'no'))
     const exchangeBytes = names.get(exchange)
@@ -400,7 +412,8 @@ export class ClientChannel implements Channel, PublisherHome {
   }
 
   #checkName(what: string, name: string): void {
-    if (typeof name !== 'string') throw new UsageError('NAME_INVALID', `the name of the ${what} is a string, not ${name === null ? 'null' : typeof name}`)
+    if (typeof name !== 'string')
+      throw new UsageError('NAME_INVALID', `the name of the ${what} is a string, not ${name === null ? 'null' : typeof name}`)
     this.names.get(name)
   }
 
@@ -444,7 +457,8 @@ function checkHandler(handler: unknown): void {
 }
 
 function checkedTimeout(timeoutMs: number): number {
-  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0)) throw new UsageError('OPTION_INVALID', 'timeoutMs is a number of milliseconds above 0')
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0))
+    throw new UsageError('OPTION_INVALID', 'timeoutMs is a number of milliseconds above 0')
   return timeoutMs
 }
 

@@ -19,7 +19,9 @@ export class ClientConnection extends ClientChannel implements Connection {
       declareReplyQueue: async () => (await this.declareQueue(undefined, { exclusive: true })).queue,
       consumeReplies: async (queue, handler) => {
         const consumer = (await this.consume(queue, handler as never, { ack: 'none' })) as ChannelConsumer
-        return { ended: consumer.closed.then(({ error }) => error ?? new WaybillError('CLOSED', 'the connection was closed before the reply')) }
+        return {
+          ended: consumer.closed.then(({ error }) => error ?? new WaybillError('CLOSED', 'the connection was closed before the reply')),
+        }
       },
     })
     const shared: Shared = { lifeline, names: new EncodedNames(), body: new EncodedBody(), requests }

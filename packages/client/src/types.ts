@@ -3,7 +3,15 @@
  *
  * The words `ack, requeue, retry, reject` are the same here, on the wire, in the specification and in the debug tool.
  */
-import type { CheckExchangeResult, CheckQueueResult, ExchangeType, Headers as WireHeaders, HeaderMatch, ListItems, ListKind } from '@waybill/protocol'
+import type {
+  CheckExchangeResult,
+  CheckQueueResult,
+  ExchangeType,
+  Headers as WireHeaders,
+  HeaderMatch,
+  ListItems,
+  ListKind,
+} from '@waybill/protocol'
 import type { PublishError, WaybillError } from './errors.js'
 import type { Log } from './log.js'
 
@@ -27,7 +35,11 @@ export interface Shapes {
 export type Untyped = Record<never, never>
 
 export type Names<M> = M extends object ? keyof M & string : string
-export type Keys<S extends Shapes, E> = S['exchanges'] extends object ? (E extends keyof S['exchanges'] ? keyof S['exchanges'][E] & string : never) : string
+export type Keys<S extends Shapes, E> = S['exchanges'] extends object
+  ? E extends keyof S['exchanges']
+    ? keyof S['exchanges'][E] & string
+    : never
+  : string
 export type Published<S extends Shapes, E, K> = S['exchanges'] extends object
   ? E extends keyof S['exchanges']
     ? K extends keyof S['exchanges'][E]
@@ -157,13 +169,24 @@ export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
   /** Publishing without a promise for each message. */
   publisher<E extends Names<S['exchanges']>>(exchange: E, options?: PublisherOptions): Publisher<S, E>
   /** Calls the handler for each message, until the consumer, channel or connection is closed; over reconnects. */
-  consume<T>(queue: string, handler: (message: Message<T>) => unknown, options: ConsumeOptions & { parse: (body: unknown) => T }): Promise<Consumer>
-  consume<Q extends Names<S['queues']>>(queue: Q, handler: (message: Message<Queued<S, Q>>) => unknown, options?: ConsumeOptions): Promise<Consumer>
+  consume<T>(
+    queue: string,
+    handler: (message: Message<T>) => unknown,
+    options: ConsumeOptions & { parse: (body: unknown) => T },
+  ): Promise<Consumer>
+  consume<Q extends Names<S['queues']>>(
+    queue: Q,
+    handler: (message: Message<Queued<S, Q>>) => unknown,
+    options?: ConsumeOptions,
+  ): Promise<Consumer>
   /**
    * Messages as an async iterator. `ack` is 'manual' by default; with 'on-success' asking for the next message acks the one before.
    * Leaving the loop requeues what has not been settled. It ends when the channel is closed, and throws when the broker ends it.
    */
-  messages<Q extends Names<S['queues']>>(queue: Q, options?: Omit<ConsumeOptions, 'concurrency'>): AsyncIterableIterator<Message<Queued<S, Q>>>
+  messages<Q extends Names<S['queues']>>(
+    queue: Q,
+    options?: Omit<ConsumeOptions, 'concurrency'>,
+  ): AsyncIterableIterator<Message<Queued<S, Q>>>
   /** One message, to be settled by hand; undefined when none came within waitMs (default 0). */
   get<Q extends Names<S['queues']>>(queue: Q, options?: GetOptions): Promise<Message<Queued<S, Q>> | undefined>
   /** Publishes and waits for the reply, at most timeoutMs (default 10,000). Asking nobody rejects at once with `UNROUTABLE`; a handler that threw with RemoteError. */

@@ -27,7 +27,8 @@ export function hostOf(target: Target): string {
 /** Throws UsageError `URL_INVALID`; the message never contains the password. */
 export function parseTarget(text: string): Target {
   if (typeof text !== 'string') throw invalid('a target is a URL such as waybill://localhost:7670, or a broker of this process')
-  if (!/^waybills?:\/\//.test(text)) throw invalid(`a URL begins with waybill:// or waybills://, such as waybill://localhost:${portDefault}`)
+  if (!/^waybills?:\/\//.test(text))
+    throw invalid(`a URL begins with waybill:// or waybills://, such as waybill://localhost:${portDefault}`)
   let url: URL
   try {
     url = new URL(text)
@@ -38,7 +39,8 @@ export function parseTarget(text: string): Target {
   if (url.search !== '' || url.hash !== '') throw invalid('the URL has a query or a fragment; options are the second argument of connect')
   const tls = url.protocol === 'waybills:'
   const vhost = url.pathname === '' || url.pathname === '/' ? undefined : decode(url.pathname.slice(1), 'virtual host')
-  if (vhost !== undefined && url.pathname.slice(1).includes('/')) throw invalid('the virtual host is one part of the path; write a / in it as %2F')
+  if (vhost !== undefined && url.pathname.slice(1).includes('/'))
+    throw invalid('the virtual host is one part of the path; write a / in it as %2F')
   return {
     host: decode(url.hostname.replace(/^\[(.*)\]$/, '$1'), 'host'),
     port: url.port === '' ? (tls ? tlsPortDefault : portDefault) : Number(url.port),

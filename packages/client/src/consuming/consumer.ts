@@ -269,7 +269,12 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     if (this.#listeners.size === 0) {
       const suppressed = this.#errorLimit.pass()
       if (suppressed === undefined) return
-      const fields = { queue: this.queue, id: delivery.id, suppressed: suppressed === 0 ? undefined : suppressed, message: messageOf(error) }
+      const fields = {
+        queue: this.queue,
+        id: delivery.id,
+        suppressed: suppressed === 0 ? undefined : suppressed,
+        message: messageOf(error),
+      }
       this.#home.log({ level: 'error', event: 'handler-failed', ...fields })
       return
     }
@@ -390,7 +395,14 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
       if (this.#unsettledCount < this.prefetch || this.#unsettledCount === 0 || this.#state !== 'open') return
       if (this.#settledCount === this.#settledCountAtHeld) {
         const message = `nothing has been settled for ${heldMs / 1000} s, so nothing more is delivered`
-        this.#home.log({ level: 'warn', event: 'prefetch-held', queue: this.queue, unsettled: this.#unsettledCount, running: this.#running, message })
+        this.#home.log({
+          level: 'warn',
+          event: 'prefetch-held',
+          queue: this.queue,
+          unsettled: this.#unsettledCount,
+          running: this.#running,
+          message,
+        })
         return
       }
       this.#watchHeld()
@@ -414,7 +426,8 @@ export function checkWindow(messages: number, size: number): void {
   if (!Number.isInteger(messages) || messages < 0 || messages > 0xffff_ffff) {
     throw new UsageError('OPTION_INVALID', 'prefetch is a whole number of messages, 0 or more')
   }
-  if (!Number.isInteger(size) || size < 0 || size > 0xffff_ffff) throw new UsageError('OPTION_INVALID', 'prefetchSize is a whole number of bytes, 0 or more')
+  if (!Number.isInteger(size) || size < 0 || size > 0xffff_ffff)
+    throw new UsageError('OPTION_INVALID', 'prefetchSize is a whole number of bytes, 0 or more')
 }
 
 const optionNames = new Set(['ack', 'concurrency', 'prefetch', 'prefetchSize', 'parse', 'exclusive', 'priority', 'signal'])

@@ -95,4 +95,3 @@ export class Run {
     this.#controllers?.delete(controller)
   }
 }
-

@@ -112,5 +112,8 @@ export class MessageStream implements AsyncIterableIterator<Message> {
 function errorOf(end: ConsumerEnd, queue: string): Error | undefined {
   if (end.reason === 'closed') return undefined
   if (end.error !== undefined) return end.error
-  return new WaybillError(end.reason === 'queue-deleted' ? 'QUEUE_DELETED' : 'REFUSED', `the broker has ended the consumer of '${queue}': ${end.reason}`)
+  return new WaybillError(
+    end.reason === 'queue-deleted' ? 'QUEUE_DELETED' : 'REFUSED',
+    `the broker has ended the consumer of '${queue}': ${end.reason}`,
+  )
 }

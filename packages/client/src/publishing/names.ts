@@ -36,7 +36,8 @@ export class EncodedNames {
 }
 
 function encoded(text: string): EncodedName {
-  if (typeof text !== 'string') throw new UsageError('NAME_INVALID', `a name or routing key is a string, not ${text === null ? 'null' : typeof text}`)
+  if (typeof text !== 'string')
+    throw new UsageError('NAME_INVALID', `a name or routing key is a string, not ${text === null ? 'null' : typeof text}`)
   try {
     return encodeName(text)
   } catch (error) {

@@ -215,7 +215,8 @@ export class Outbox {
       const key = window.keys[slot]
       const record = window.records?.[slot]
       const flags = window.flags[slot]
-      if (record !== undefined) again.push({ origin, number, key, flags, record, deadline: window.deadlines[slot], buffered: false, sentBefore: true })
+      if (record !== undefined)
+        again.push({ origin, number, key, flags, record, deadline: window.deadlines[slot], buffered: false, sentBefore: true })
       else if ((flags & Flag.confirm) !== 0) origin.refused(number, window.sizes[slot], key, false, unknown)
     }
     window.reset()
@@ -519,7 +520,9 @@ function offlineError(stored: 'no' | 'unknown', cause?: WaybillError): PublishEr
 }
 
 function blockedError(stored: 'no' | 'unknown'): PublishError {
-  return new PublishError('BLOCKED', 'not published: the broker gave no credit in time, it is short of memory or disk', stored, { retryable: true })
+  return new PublishError('BLOCKED', 'not published: the broker gave no credit in time, it is short of memory or disk', stored, {
+    retryable: true,
+  })
 }
 
 function timeoutError(): PublishError {

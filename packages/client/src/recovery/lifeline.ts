@@ -328,7 +328,9 @@ export class Lifeline implements LinkHome, CoreHome {
   async #restore(link: Link, attempt: number): Promise<Status> {
     const cores = this.channels
     const lost = (): WaybillError | undefined =>
-      link.alive ? undefined : (this.#ended ?? new WaybillError('CONNECTION_LOST', `${link.host}: lost while restoring`, { retryable: true }))
+      link.alive
+        ? undefined
+        : (this.#ended ?? new WaybillError('CONNECTION_LOST', `${link.host}: lost while restoring`, { retryable: true }))
     const opened = await Promise.allSettled(cores.map((core) => core.open(link, answerMsMax)))
     const cause = lost()
     if (cause !== undefined) throw cause
@@ -367,7 +369,8 @@ export class Lifeline implements LinkHome, CoreHome {
     await core.open(link, answerMsMax)
     await this.#restoreConsumers(link, [core], failed)
     core.resume()
-    for (const { what, name, error } of failed) this.log({ level: 'warn', event: 'restore-failed', what, name, code: error.code, message: error.message })
+    for (const { what, name, error } of failed)
+      this.log({ level: 'warn', event: 'restore-failed', what, name, code: error.code, message: error.message })
   }
 
   async #reconnect(lostBy: WaybillError, recovery: NonNullable<ConnectSettings['recovery']>): Promise<void> {
@@ -392,7 +395,8 @@ export class Lifeline implements LinkHome, CoreHome {
 
   #tellRestored(status: Extract<Status, { state: 'connected' }>): void {
     const { host, attempt, restored, failed } = status
-    const notRestored = failed.length === 0 ? undefined : failed.map(({ what, name, error }) => `${what} ${name} (${error.code})`).join(', ')
+    const notRestored =
+      failed.length === 0 ? undefined : failed.map(({ what, name, error }) => `${what} ${name} (${error.code})`).join(', ')
     this.#tell({ level: 'warn', event: 'connection-restored', host, attempt, ...restored, notRestored })
   }
 

@@ -49,10 +49,21 @@ export function settingsOf(options: ConnectOptions): ConnectSettings {
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(known, name)) throw new UsageError('OPTION_UNKNOWN', `connect has no option '${name}'`)
   }
-  const { connectTimeoutMs = 10_000, heartbeatMs, recovery = {}, offline = 'wait', offlineSizeMax = 16 * 1024 * 1024, unconfirmed = 'reject' } = options
+  const {
+    connectTimeoutMs = 10_000,
+    heartbeatMs,
+    recovery = {},
+    offline = 'wait',
+    offlineSizeMax = 16 * 1024 * 1024,
+    unconfirmed = 'reject',
+  } = options
   positive('connectTimeoutMs', connectTimeoutMs)
   positive('offlineSizeMax', offlineSizeMax)
-  if (heartbeatMs !== undefined && heartbeatMs !== 0 && !(Number.isInteger(heartbeatMs) && heartbeatMs >= 5_000 && heartbeatMs <= 600_000)) {
+  if (
+    heartbeatMs !== undefined &&
+    heartbeatMs !== 0 &&
+    !(Number.isInteger(heartbeatMs) && heartbeatMs >= 5_000 && heartbeatMs <= 600_000)
+  ) {
     throw new UsageError('OPTION_INVALID', 'heartbeatMs is 0 (never) or a whole number from 5,000 to 600,000')
   }
   oneOf('offline', offline, ['wait', 'fail', 'buffer'])

@@ -83,7 +83,12 @@ export class Topology {
   /** Declares everything again; what fails is reported, and the rest goes on. Rejects only when `lost` says that the connection is gone. */
   async restore(ask: Ask, lost: () => WaybillError | undefined): Promise<Restored> {
     const failed: RestoreFailure[] = []
-    const all = async <T>(what: RestoreFailure['what'], items: Iterable<T>, nameOf: (item: T) => string, one: (item: T) => Promise<unknown>) => {
+    const all = async <T>(
+      what: RestoreFailure['what'],
+      items: Iterable<T>,
+      nameOf: (item: T) => string,
+      one: (item: T) => Promise<unknown>,
+    ) => {
       const outcomes = await Promise.allSettled([...items].map(async (item) => ({ item, done: await settled(one(item)) })))
       const cause = lost()
       if (cause !== undefined) throw cause

@@ -105,7 +105,9 @@ export class Link implements FrameSink {
     this.#clock = home.clock
     this.#reader = new FrameReader(this, openingFrameSizeMax)
     const timer = this.#clock.setTimeout(() => {
-      this.destroy(new WaybillError('CONNECT_TIMEOUT', `no answer from ${this.host} within ${Math.round(timeoutMs)} ms`, { retryable: true }))
+      this.destroy(
+        new WaybillError('CONNECT_TIMEOUT', `no answer from ${this.host} within ${Math.round(timeoutMs)} ms`, { retryable: true }),
+      )
     }, timeoutMs)
     this.opened = new Promise((resolve, reject) => {
       this.#opening = { resolve, reject, timer }
@@ -317,7 +319,8 @@ export class Link implements FrameSink {
       case FrameType.cancelled: {
         const { value, problem } = decodeControl('cancelled', bytes, from, to)
         if (problem !== undefined) this.#fault(problem.code, problem.message)
-        else this.#channels[channel]?.cancelled(value.consumer, value.reason, value.error === undefined ? undefined : errorOfBody(value.error))
+        else
+          this.#channels[channel]?.cancelled(value.consumer, value.reason, value.error === undefined ? undefined : errorOfBody(value.error))
         return
       }
       default:
@@ -351,7 +354,8 @@ export class Link implements FrameSink {
     pending?.reject(error)
     if (value.scope === 'connection') this.destroy(error)
     else if (value.scope === 'channel') this.#channels[channel]?.failed(error)
-    else if (pending === undefined) this.#home.log({ level: 'warn', event: 'broker-error', host: this.host, code: error.code, message: error.message })
+    else if (pending === undefined)
+      this.#home.log({ level: 'warn', event: 'broker-error', host: this.host, code: error.code, message: error.message })
   }
 
   #take(correlation: number): Pending | undefined {
@@ -439,5 +443,8 @@ export class Link implements FrameSink {
 /** What a request without an answer is rejected with; the caller may ask again on the next connection. */
 function unansweredError(cause: WaybillError | undefined): WaybillError {
   if (cause?.code === 'CLOSED') return cause
-  return new WaybillError('CONNECTION_LOST', `the connection was lost before the answer: ${cause?.message ?? 'it is closed'}`, { retryable: true, cause })
+  return new WaybillError('CONNECTION_LOST', `the connection was lost before the answer: ${cause?.message ?? 'it is closed'}`, {
+    retryable: true,
+    cause,
+  })
 }

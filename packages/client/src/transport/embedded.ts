@@ -26,7 +26,8 @@ export class EmbeddedTransport implements Transport {
 
   open(_target: Target, handlers: TransportHandlers): Socket {
     const peer = this.#broker.connect()
-    if (!isPeer(peer)) throw new UsageError('BROKER_INVALID', 'the broker that was given to connect() is none: its connect() returns no connection')
+    if (!isPeer(peer))
+      throw new UsageError('BROKER_INVALID', 'the broker that was given to connect() is none: its connect() returns no connection')
     return new EmbeddedSocket(peer, handlers)
   }
 }
