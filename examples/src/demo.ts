@@ -46,6 +46,7 @@ async function main(): Promise<void> {
         broken.push(`${name}: ${error instanceof Error ? error.message : error}`)
       }
     }
+    await stage.closeBroker().catch((error) => broken.push(`broker: ${error.message}`))
   } finally {
     await stage.clear()
     clearTimeout(patience)

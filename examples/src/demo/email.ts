@@ -50,10 +50,10 @@ export async function emailPart(stage: Stage): Promise<Sum> {
     }
   }
   await Promise.all(Array.from({ length: visitorsAtOnce }, lane))
-  await stage.until(() => received.length >= accepted.size)
+  const idsReceived = () => new Set(received.map(idOf))
+  await stage.until(() => idsReceived().size >= accepted.size)
   for (const program of [...workers, http]) await program.stop()
 
-  const idOf = (mail: ReceivedMail) => /^<(.*)@waybill\.example>$/.exec(mail.headers.get('message-id') ?? '')?.[1] ?? ''
   stage.say(`2 workers, a 3rd added, 2 removed while visitors came; ${smtp.postponedCount} mails had to come back later`)
   return {
     part: 'email',
@@ -62,7 +62,7 @@ export async function emailPart(stage: Stage): Promise<Sum> {
         visitors: visitorCount,
         'accepted over HTTP': accepted.size,
         'mails delivered': received.length,
-        'different message ids': new Set(received.map(idOf)).size,
+        'different message ids': idsReceived().size,
         'written right': received.filter((mail) => isRight(mail, accepted.get(idOf(mail)))).length,
       },
     ],
@@ -78,6 +78,11 @@ async function visit(url: string, visitor: number, name: string): Promise<string
   })
   const { id } = (await answer.json()) as { id?: string }
   return answer.status === 202 ? id : undefined
+}
+
+/** The broker's id of the message that this mail was made from. */
+function idOf(mail: ReceivedMail): string {
+  return /^<(.*)@waybill\.example>$/.exec(mail.headers.get('message-id') ?? '')?.[1] ?? ''
 }
 
 /** Does this mail reach the visitor who was given its id, with the name as it was typed and each line of the text? */

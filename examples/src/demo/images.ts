@@ -10,7 +10,7 @@ import type { Sum } from './sums.js'
 const smallCount = 11
 
 export async function imagesPart(stage: Stage): Promise<Sum> {
-  const directory = await stage.directory()
+  const directory = stage.directory()
   const blog = await stage.start('images/blog.js', ['--port', '0', '--dir', directory])
   const url = addressIn(blog)
   const startWorker = () => stage.start('images/worker.js', ['--dir', directory])

@@ -25,7 +25,7 @@ export async function ordersPart(stage: Stage): Promise<Sum> {
     told: { published: events.length },
     equal: [
       { delivered: sumOf(delivered), expected: sumOf(expected) },
-      { 'queues as expected': delivered.filter((count, i) => count === expected[i]).length, queues: queueNames.length },
+      { 'queues as expected': delivered.filter((count, i) => count === expected[i]).length, 'in all': queueNames.length },
     ],
   }
 }

@@ -13,7 +13,7 @@ const roundCents = 319_140
 const nonsense: readonly QuoteRequest[] = Array.from({ length: 12 }, (_, i) => ({ item: 'unicorn', pieces: i + 1 }))
 
 export async function rpcPart(stage: Stage): Promise<Sum> {
-  for (let service = 0; service < 2; service++) await stage.start('rpc/quotes.js')
+  const services = [await stage.start('rpc/quotes.js'), await stage.start('rpc/quotes.js')]
   const connection = await connect(stage.broker, { name: 'asking' })
   stage.closeLater(() => connection.close())
   const ask = async (request: QuoteRequest) => (await connection.request<Quote>('', 'quotes', request)).body
@@ -29,8 +29,9 @@ export async function rpcPart(stage: Stage): Promise<Sum> {
   const waitedMs = performance.now() - start
 
   const rightQuotes = quotes.filter(({ question, quote }) => question.item === quote.item && question.pieces === quote.pieces)
-  const services = new Set(quotes.map(({ quote }) => quote.by)).size
-  stage.say(`${services} services shared the questions; asking nobody failed after ${waitedMs.toFixed(0)} ms: ${nobody?.message}`)
+  const answering = new Set(quotes.map(({ quote }) => quote.by)).size
+  for (const service of services) await service.stop()
+  stage.say(`${answering} services shared the questions; asking nobody failed after ${waitedMs.toFixed(0)} ms: ${nobody?.message}`)
   return {
     part: 'rpc',
     equal: [

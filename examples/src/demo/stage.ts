@@ -2,8 +2,7 @@
  * What the four parts play on: the broker, the programs that they start, a directory for files. However the demo ends,
  * `clear` ends every process and removes every file that came from here.
  */
-import { rmSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Program } from './programs.js'
@@ -15,6 +14,7 @@ export class Stage {
   readonly #closers: (() => Promise<void>)[] = []
   readonly #waiting = new Set<() => void>()
   #broker = ''
+  #brokerProgram: Program | undefined
 
   constructor(say: (line: string) => void) {
     this.say = say
@@ -26,8 +26,14 @@ export class Stage {
   }
 
   async openBroker(): Promise<void> {
-    const program = await this.start('broker.js', ['--port', '0'])
-    this.#broker = addressIn(program)
+    this.#brokerProgram = await this.start('broker.js', ['--port', '0'])
+    this.#broker = addressIn(this.#brokerProgram)
+  }
+
+  /** Ends what the applications still hold, then the broker. Rejects, with the reason, if that broke down before or does now. */
+  async closeBroker(): Promise<void> {
+    await this.#closeAll()
+    await this.#brokerProgram?.stop()
   }
 
   /** A program beside the broker, told where the broker is. Whoever waits with `until` looks again at each line it prints. */
@@ -39,8 +45,9 @@ export class Stage {
     return program
   }
 
-  async directory(): Promise<string> {
-    const path = await mkdtemp(join(tmpdir(), 'waybill-demo-'))
+  /** A new directory. It is made and noted in one step, so that no signal finds it made and not noted. */
+  directory(): string {
+    const path = mkdtempSync(join(tmpdir(), 'waybill-demo-'))
     this.#directories.push(path)
     return path
   }
@@ -77,16 +84,20 @@ export class Stage {
 
   /** Ends the applications, last started first and the broker last. */
   async clear(): Promise<void> {
-    await Promise.allSettled(this.#closers.splice(0).map((close) => close()))
+    await this.#closeAll()
     for (const program of [...this.#programs].reverse()) await program.kill()
     this.#programs.clear()
     this.clearAtOnce()
   }
 
-  /** The same without waiting, for a process that is about to end. */
+  /** The same as `clear` without waiting, for a process that is about to end. */
   clearAtOnce(): void {
     for (const program of this.#programs) void program.kill()
     for (const path of this.#directories.splice(0)) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  async #closeAll(): Promise<void> {
+    await Promise.allSettled(this.#closers.splice(0).map((close) => close()))
   }
 }
 

@@ -51,7 +51,7 @@ t.test('programs - one that was killed does not count as having ended well', asy
 t.test('stage - clearing it ends its programs and removes its files, whatever a closer throws', async (t) => {
   const stage = new Stage(() => {})
   const program = await stage.start('email/mailbox.js', ['--port', '0'])
-  const directory = await stage.directory()
+  const directory = stage.directory()
   await writeFile(join(directory, 'a.png'), 'a')
   stage.closeLater(() => Promise.reject(new Error('no')))
   t.ok(isAlive(program.pid))
