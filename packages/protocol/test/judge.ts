@@ -73,7 +73,7 @@ export function judge(bytes: Buffer, from: Side, options: { opening?: boolean; c
   return { frames, error: reader.fault ?? error, rest: reader.partialSize }
 }
 
-function frameError(
+export function frameError(
   bytes: Uint8Array,
   type: number,
   flags: number,

@@ -45,7 +45,10 @@ interface Whole {
   readonly to: number
 }
 
-/** What a frame says, whose header, body and records have been checked. Bodies that have no notation of their own are given as `body` in hex. */
+/**
+ * What a frame says, whose header, layout and records have been checked. A body that has no notation of its own, or is not JSON where it should be,
+ * is given as `body` in hex.
+ */
 export function describeFrame(
   bytes: Uint8Array,
   type: number,
@@ -58,10 +61,19 @@ export function describeFrame(
   const kind = frameKind(type)
   const base = { type: typeName(type, kind), channel, ...(correlation === 0 ? {} : { correlation }) }
   const whole = { bytes, flags, channel, from, to }
-  if (kind?.body === 'json') return { ...base, json: JSON.parse(readText(bytes, from, to)) }
+  const json = kind?.body === 'json' ? parsed(readText(bytes, from, to)) : undefined
+  if (json !== undefined) return { ...base, json }
   const describe = kind === undefined ? undefined : describers[kind.name]
   if (describe !== undefined) return { ...base, ...describe(whole) }
   return { ...base, body: Buffer.from(bytes.subarray(from, to)).toString('hex') }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function typeName(type: number, kind: FrameKind | undefined): string {
