@@ -27,8 +27,11 @@ import type { Io } from '../io.js'
 import { finishingText, listenProblem, startedLines } from './banner.js'
 import { readFlags } from './flags.js'
 
-/** A terminal under npm sends one Ctrl-C twice: to npm, which passes it on, and to us. Within this time it is one. */
-const sameSignalMs = 500
+/**
+ * A terminal under npm sends one Ctrl-C twice: to npm, which passes it on, and to us. Within this time it is one; and as the
+ * second half must not meet a process that has stopped listening, nobody leaves before that.
+ */
+const sameSignalMs = 300
 
 /** Starts a broker; a test may give another one. */
 export type StartBroker = (options: BrokerOptions) => Promise<Pick<Broker, 'address' | 'unsettledCount' | 'close'>>
@@ -116,9 +119,13 @@ function untilStopped(broker: Awaited<ReturnType<StartBroker>>, io: Io, graceMs:
       io.stdout.write(`${io.stdout.isTTY === true ? '\n' : ''}${finishingText(broker.unsettledCount)}`)
       broker.close({ graceMs }).then(() => {
         io.stdout.write(performance.now() - now < graceMs ? 'done\n' : `not all were settled within ${graceMs} ms\n`)
-        // The other half of a doubled Ctrl-C may still be on its way, and must not kill us then.
-        setTimeout(stopListening, sameSignalMs).unref()
-        resolve()
+        setTimeout(
+          () => {
+            stopListening()
+            resolve()
+          },
+          signal === 'SIGINT' ? now + sameSignalMs - performance.now() : 0,
+        )
       }, reject)
     })
   })

@@ -96,7 +96,7 @@ t.test('serve - a signal that comes twice at once is one; one that comes later d
   io.signal('SIGINT')
   io.signal('SIGINT')
   t.equal(io.exitCode, undefined)
-  now += 501
+  now += 301
   io.signal('SIGINT')
   t.equal(io.exitCode, 130)
 })
