@@ -58,6 +58,11 @@ export class FrameReader {
     return this.#carried
   }
 
+  /** Memory that is held for it; at most twice `partialSize`, or what is kept for the next one. */
+  get carrySize(): number {
+    return this.#carry.length
+  }
+
   /** What `partialSize` will be when that frame is whole, or 0 while its size field is not there. */
   get expectedSize(): number {
     return this.#carried < sizeFieldSize ? 0 : sizeFieldSize + readU32(this.#carry, 0)

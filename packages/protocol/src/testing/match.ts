@@ -34,7 +34,7 @@ function differ(expected: unknown, actual: unknown, path: string, known: Binding
     if (typeof actual !== 'object' || actual === null || Array.isArray(actual)) return say(path, expected, actual)
     const wanted = expected as Record<string, unknown>
     const there = actual as Record<string, unknown>
-    const extra = Object.keys(there).find((key) => !Object.hasOwn(wanted, key))
+    const extra = Object.keys(there).find((key) => there[key] !== undefined && !Object.hasOwn(wanted, key))
     if (extra !== undefined) return `${path}.${extra} is there and was not expected: ${JSON.stringify(there[extra])}`
     return first(Object.keys(wanted), (key) => differ(wanted[key], own(there, key), `${path}.${key}`, known, made))
   }

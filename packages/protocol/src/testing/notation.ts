@@ -16,6 +16,7 @@ import * as publish from '../publish.js'
 import { encodeMeta, readRecord, recordSize, recordSizeOf, writeRecord } from '../record.js'
 import * as settle from '../settle.js'
 import { encodeName, encodeText, readText } from '../text.js'
+import { isUtf8 } from '../utf8.js'
 import * as window from '../window.js'
 
 export interface RecordNotation {
@@ -61,11 +62,25 @@ export function describeFrame(
   const kind = frameKind(type)
   const base = { type: typeName(type, kind), channel, ...(correlation === 0 ? {} : { correlation }) }
   const whole = { bytes, flags, channel, from, to }
-  const json = kind?.body === 'json' ? parsed(readText(bytes, from, to)) : undefined
+  const json = kind?.body === 'json' && isUtf8(bytes, from, to) ? parsed(readText(bytes, from, to)) : undefined
   if (json !== undefined) return { ...base, json }
   const describe = kind === undefined ? undefined : describers[kind.name]
   if (describe !== undefined) return { ...base, ...describe(whole) }
   return { ...base, body: Buffer.from(bytes.subarray(from, to)).toString('hex') }
+}
+
+/** A frame as it came, with its body in hex and its flags, CORRELATED left out. */
+export function rawFrame(
+  bytes: Uint8Array,
+  type: number,
+  flags: number,
+  channel: number,
+  correlation: number,
+  from: number,
+  to: number,
+): FrameNotation {
+  const base = { type: typeName(type, frameKind(type)), channel, ...(correlation === 0 ? {} : { correlation }) }
+  return { ...base, flags: flags & ~Flag.correlated, body: Buffer.from(bytes.subarray(from, to)).toString('hex') }
 }
 
 function parsed(text: string): unknown {

@@ -16,9 +16,9 @@
  * is not expected: HEARTBEAT, CREDIT, and a CONFIRM that only renews credit. A broker may say in several CONFIRMs or DELIVERs
  * what the transcript says in one; they are put together before they are compared.
  */
-import { FrameReader } from '../frame-reader.js'
+import { FrameReader, type FrameSink } from '../frame-reader.js'
 import { type Bindings, mismatch, substitute } from './match.js'
-import { describeFrame, encodeFrame, type FrameNotation } from './notation.js'
+import { describeFrame, encodeFrame, type FrameNotation, rawFrame } from './notation.js'
 import { fillFrame, type LooseFrame, type Said, type Side, type Step, type Transcript } from './transcript.js'
 
 export type Action =
@@ -148,13 +148,13 @@ export class TranscriptPlayer {
       const peeked = this.#peek()
       if (peeked === undefined) return false
       this.#bytes = this.#bytes.subarray(peeked.size)
-      this.#heardFrame(this.#missing, peeked.frame)
+      this.#heardFrame(this.#missing, peeked)
     }
     this.#missing = undefined
     return true
   }
 
-  #heardFrame(missing: FrameNotation[], frame: FrameNotation): void {
+  #heardFrame(missing: FrameNotation[], { frame, raw }: Heard): void {
     const merged = this.#partial === undefined ? frame : join(this.#partial, frame)
     if (merged !== undefined && isPart(missing[0], merged)) {
       this.#partial = merged
@@ -163,7 +163,10 @@ export class TranscriptPlayer {
     const whole = merged ?? frame
     const reasons = []
     for (const [i, expected] of missing.entries()) {
-      const reason = this.#compare(expected, whole)
+      const reason = this.#compare(
+        expected,
+        expected.body === undefined ? whole : { ...raw, flags: expected.flags === undefined ? undefined : raw.flags },
+      )
       if (reason === undefined) {
         missing.splice(i, 1)
         this.#partial = undefined
@@ -194,7 +197,7 @@ export class TranscriptPlayer {
   /** May it come at any time? */
   #passesBy(frame: FrameNotation): boolean {
     if (frame.type === 'HEARTBEAT' || frame.type === 'CREDIT') return true
-    if (frame.type !== 'CONFIRM') return false
+    if (frame.type !== 'CONFIRM' || frame.body !== undefined) return false
     const { runs, exceptions, through } = frame as unknown as { runs: unknown[]; exceptions: unknown[]; through: number }
     return runs.length === 0 && exceptions.length === 0 && through === (this.#through.get(frame.channel) ?? 0)
   }
@@ -231,12 +234,12 @@ export class TranscriptPlayer {
   }
 
   /** The first whole frame that has come, or undefined. */
-  #peek(): { frame: FrameNotation; size: number } | undefined {
-    let frame: FrameNotation | undefined
+  #peek(): Heard | undefined {
+    let heard: Heard | undefined
     const reader = new FrameReader(
       {
-        frame(bytes, type, flags, channel, correlation, from, to) {
-          frame = plain(describeFrame(bytes, type, flags, channel, correlation, from, to))
+        frame(...frame) {
+          heard = hear(...frame)
           reader.stop()
         },
       },
@@ -244,12 +247,19 @@ export class TranscriptPlayer {
     )
     reader.scan(this.#bytes, 0, this.#bytes.length)
     if (reader.fault !== undefined) this.#fail(`${reader.fault.message}: ${this.#bytes.subarray(0, 64).toString('hex')}`)
-    return frame === undefined ? undefined : { frame, size: 4 + this.#bytes.readUInt32BE(0) }
+    return heard
   }
 
   #fail(message: string): never {
     throw new TranscriptError(this.#transcript, this.#index, message)
   }
+}
+
+/** A frame that has come, described and as it is, and what it takes of the bytes. */
+interface Heard {
+  readonly frame: FrameNotation
+  readonly raw: FrameNotation
+  readonly size: number
 }
 
 type Fields = FrameNotation & {
@@ -260,6 +270,17 @@ type Fields = FrameNotation & {
 }
 type Run = { firstSequence: number; firstMessageId: number; count: number; queueCount: number; level: string }
 
+function hear(...frame: Parameters<FrameSink['frame']>): Heard {
+  const raw = rawFrame(...frame)
+  const size = frame[6]
+  try {
+    return { frame: plain(describeFrame(...frame)), raw, size }
+  } catch {
+    // It does not have the layout of its type.
+    return { frame: raw, raw, size }
+  }
+}
+
 /** Runs that could have been one are one. */
 function plain(frame: FrameNotation): FrameNotation {
   return frame.type === 'CONFIRM' ? { ...frame, runs: (frame as Fields).runs.reduce(joinRun, []) } : frame
@@ -267,7 +288,7 @@ function plain(frame: FrameNotation): FrameNotation {
 
 /** Two frames that say what one could have said, as that one; undefined when they do not belong together. */
 function join(left: FrameNotation, right: FrameNotation): FrameNotation | undefined {
-  if (left.type !== right.type || left.channel !== right.channel) return undefined
+  if (left.type !== right.type || left.channel !== right.channel || right.body !== undefined) return undefined
   const a = left as Fields
   const b = right as Fields
   if (left.type === 'CONFIRM') {
@@ -297,7 +318,8 @@ function joinRun(runs: Run[], next: Run): Run[] {
 
 /** Does it say the beginning of what is expected, so that the rest may follow in another frame? */
 function isPart(expected: FrameNotation, actual: FrameNotation): boolean {
-  if (expected.type !== actual.type || expected.channel !== actual.channel) return false
+  if (expected.type !== actual.type || expected.channel !== actual.channel || expected.body !== undefined || actual.body !== undefined)
+    return false
   if (actual.type === 'DELIVER') return (actual as Fields).records.length < ((expected as Fields).records as unknown[]).length
   if (actual.type !== 'CONFIRM' || typeof expected.through !== 'number') return false
   const { runs, exceptions, through } = actual as unknown as { runs: unknown[]; exceptions: unknown[]; through: number }

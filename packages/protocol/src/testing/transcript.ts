@@ -46,7 +46,11 @@ const defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 
 /** The frame with every field that its notation has. */
 export function fillFrame(frame: LooseFrame): FrameNotation {
-  const filled: Record<string, unknown> & { type: string; channel: number } = { channel: 0, ...defaults[frame.type], ...frame }
+  const filled: Record<string, unknown> & { type: string; channel: number } = {
+    channel: 0,
+    ...(frame.body === undefined ? defaults[frame.type] : {}),
+    ...frame,
+  }
   if (Array.isArray(filled.records)) filled.records = filled.records.flatMap(fillRecord)
   if (Array.isArray(filled.entries)) filled.entries = filled.entries.map((entry) => ({ count: 1, delayMs: null, reason: '', ...entry }))
   if (Array.isArray(filled.exceptions)) filled.exceptions = filled.exceptions.map((each) => ({ queueCount: 0, detail: '<any>', ...each }))
