@@ -3,35 +3,11 @@
  * confirms, like NATS core's; `publish()` is awaited where the workload says so. The broker is `waybill serve` as a
  * process of its own.
  */
+import { type Connection, connect, type Message, type Publisher } from '@waybill/client'
 import { fileURLToPath } from 'node:url'
 import { BrokerProcess, freePort } from '../broker-process.js'
 import { clientVersion } from './installed.js'
 import type { Client, Layout, Peer, Sender, Sending, Take } from './peer.js'
-
-/** The part of the client's surface that is used here. */
-interface Message {
-  readonly content: Buffer
-  ack(): void
-}
-interface Publisher {
-  send(key: string, body: Buffer, properties: object): number
-  readonly full: boolean
-  ready(): Promise<void>
-  flush(): Promise<void>
-}
-interface Connection {
-  declareQueue(name: string, options: object): Promise<unknown>
-  declareExchange(name: string, options: object): Promise<unknown>
-  bindQueue(queue: string, exchange: string, key: string): Promise<void>
-  publish(exchange: string, key: string, body: Buffer, options: object): Promise<unknown>
-  publisher(exchange: string, options: object): Publisher
-  consume(queue: string, handler: (message: Message) => void, options: object): Promise<unknown>
-  close(options: object): Promise<void>
-}
-async function connect(target: string, options: object): Promise<Connection> {
-  const client = (await import('@waybill/client')) as unknown as { connect: typeof connect }
-  return client.connect(target, options)
-}
 
 const transient = { persistent: false } as const
 const command = fileURLToPath(new URL('../../../packages/cli/dist/bin.js', import.meta.url))
