@@ -1,0 +1,89 @@
+// The README's code, run as it stands: its tour with a worker that is killed in the middle, and its program.
+import { execFile, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { root } from '../prepare.mjs'
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const blocks = new Map([...readme.matchAll(/```js\n\/\/ (\S+\.mjs)\n([\s\S]*?)```/g)].map((match) => [match[1], match[2]]))
+const folder = mkdtempSync(join(tmpdir(), 'waybill-tour-'))
+t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+mkdirSync(join(folder, 'node_modules/@waybill'), { recursive: true })
+for (const name of ['client', 'server']) symlinkSync(join(root, 'packages', name), join(folder, 'node_modules/@waybill', name))
+
+/** A program of the README, for a broker on another port than the one a reader would use. */
+function program(name, port) {
+  writeFileSync(join(folder, name), blocks.get(name).replaceAll('localhost:7670', `127.0.0.1:${port}`))
+  return join(folder, name)
+}
+
+/** A process whose lines can be waited for; it does not outlive the test. */
+function run(t, args) {
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const lines = []
+  const waiting = []
+  createInterface(child.stdout).on('line', (line) => {
+    lines.push(line)
+    for (const look of waiting) look()
+  })
+  const line = (pattern) =>
+    new Promise((resolve) => {
+      const look = () => {
+        const found = lines.find((each) => pattern.test(each))
+        if (found !== undefined) resolve(found)
+      }
+      waiting.push(look)
+      look()
+    })
+  return { child, lines, line }
+}
+
+async function startBroker(t) {
+  const broker = run(t, [join(root, 'packages/cli/dist/bin.js'), 'serve', '--host', '127.0.0.1', '--port', '0'])
+  return Number(/waybill:\/\/[^:]+:(\d+)/.exec(await broker.line(/listening/))[1])
+}
+
+t.test('readme - the tour: a killed worker leaves its order to the next one, marked as delivered again', async (t) => {
+  const port = await startBroker(t)
+  const worker = run(t, [program('worker.mjs', port)])
+  await worker.line(/waiting for orders/)
+  const { stdout } = await promisify(execFile)(process.execPath, [program('publisher.mjs', port)])
+  t.same(
+    stdout.trim().split('\n'),
+    [1, 2, 3, 4, 5].map((id) => `order ${id} is in 1 queue`),
+  )
+  await worker.line(/new order\.eu\.paid .*id: 2/)
+  worker.child.kill('SIGKILL')
+  await once(worker.child, 'exit')
+  t.ok(worker.lines.includes('done 1'))
+  t.notOk(worker.lines.includes('done 2'))
+
+  const next = run(t, [join(folder, 'worker.mjs')])
+  t.match(await next.line(/order\.eu\.paid/), /^again order\.eu\.paid .*id: 2/, 'the order that the killed worker had comes first')
+  await next.line(/done 5/)
+  t.same(
+    next.lines.filter((line) => line.startsWith('done')),
+    ['done 2', 'done 3', 'done 4', 'done 5'],
+  )
+  next.child.kill('SIGTERM')
+  const [code] = await once(next.child, 'exit')
+  t.equal(code, 0, 'it leaves cleanly')
+})
+
+t.test('readme - the program runs as it stands', async (t) => {
+  const { stdout } = await promisify(execFile)(process.execPath, [program('program.mjs', 0)], { cwd: folder, timeout: 20_000 })
+  t.same(stdout.trim().split('\n').sort(), [
+    'NOT_FOUND',
+    'to ada@example.org',
+    'to user0@example.org',
+    'to user1@example.org',
+    'to user2@example.org',
+    'twice 21 is 42',
+  ])
+})
