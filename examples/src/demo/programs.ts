@@ -61,6 +61,11 @@ export class Program {
   /** Asks it to end and waits until it has; it finishes what it has begun. Rejects if it ends in any other way. */
   async stop(): Promise<void> {
     if (!this.#hasEnded) this.#child.kill('SIGTERM')
+    await this.finished()
+  }
+
+  /** Waits until it ends by itself. Rejects if it does not end well. */
+  async finished(): Promise<void> {
     const end = await this.#ended
     if (end !== '0') throw this.#failure(end)
   }

@@ -14,15 +14,17 @@ import { type EmailJob, isAddress, type Mailing } from './jobs.js'
 
 const formSizeMax = 4096
 const nameLengthMax = 100
+/** How long a visitor waits for a broker that is away. */
+const brokerPatienceMs = 3_000
 
 async function main(): Promise<void> {
   const { broker, port } = options({ broker: 'waybill://localhost:7670', port: '8025' })
   const connection = await connect<Mailing>(broker, { name: 'email http' })
   await connection.declareQueue('emails')
 
-  /** 202 means: the broker has it. If that cannot be said, the visitor hears 503 and tries again. */
+  /** 202 means: the broker has it. If that cannot be said in time, the visitor hears 503 and tries again. */
   const accept = async (job: EmailJob) => {
-    const { id } = await connection.sendToQueue('emails', job)
+    const { id } = await connection.sendToQueue('emails', job, { timeoutMs: brokerPatienceMs })
     return { status: 202, body: { id } }
   }
   const web = await serve(Number(port), {
