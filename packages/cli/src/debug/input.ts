@@ -59,7 +59,8 @@ export function terminalInput({ stdin, stdout }: Io, { prompt, complete, interru
         before() {
           asking = true
           reader.setPrompt(prompt())
-          reader.prompt()
+          // What was typed while a command ran stays, and so does the cursor in it.
+          reader.prompt(true)
         },
         after() {
           asking = false
