@@ -13,7 +13,6 @@ export const plainMeta: Readonly<Record<BodyForm, EncodedMeta | undefined>> = {
 
 const typeOfForm: Readonly<Record<BodyForm, string | undefined>> = { bytes: undefined, text: textType, json: jsonType }
 
-
 /**
  * Throws PublishError `PROPERTY_UNSUPPORTED` for a property that the protocol does not carry out, and UsageError `PROPERTY_INVALID` for a value
  * that does not fit or headers beyond their limits. An option that does not exist is such a property: nothing is ignored.
@@ -35,7 +34,9 @@ export function metaOf(form: BodyForm, properties: Properties | PublishOptions):
 
 /** Whether it is an option of the publish, not a part of the message. Asked for each message: comparing is a tenth of a look-up in a set. */
 function isOption(name: string): boolean {
-  return name === 'persistent' || name === 'mandatory' || name === 'confirm' || name === 'headers' || name === 'timeoutMs' || name === 'signal'
+  return (
+    name === 'persistent' || name === 'mandatory' || name === 'confirm' || name === 'headers' || name === 'timeoutMs' || name === 'signal'
+  )
 }
 
 /** Nothing in it that travels with the message; the usual case, and no object is made for it. */

@@ -42,8 +42,8 @@ export interface ChannelSink {
   cancelled(consumer: number, reason: 'queue-deleted' | 'refused', error: WaybillError | undefined): void
   /** The broker has closed the channel, and only it. */
   failed(error: WaybillError): void
-  /** The turn ends: what was put off until now is written. */
-  writePending(): void
+  /** The turn ends: what was put off until now is written, or, unless `all` is to be, some of it later. */
+  writePending(all: boolean): void
 }
 
 export interface LinkHome {
@@ -167,14 +167,14 @@ export class Link implements FrameSink {
   }
 
   flush(): void {
-    this.#writePending()
+    this.#writePending(false)
     this.out.flush()
   }
 
   /** Asks the broker. Rejects with its error, with `TIMEOUT` after `timeoutMs`, or with `CONNECTION_LOST`. */
   request<K extends RequestName>(name: K, channel: number, body: object, timeoutMs: number): Promise<ResultBodies[K]> {
     if (this.#lost) return Promise.reject(unansweredError(this.#cause))
-    this.#writePending()
+    this.#writePending(true)
     const answer = this.#request(name, channel, body, timeoutMs)
     this.touch()
     return answer
@@ -303,6 +303,7 @@ export class Link implements FrameSink {
     }
     switch (type) {
       case FrameType.heartbeat:
+        if (from !== to) this.#fault('frameMalformed', 'HEARTBEAT has no body')
         return
       case FrameType.result:
         this.#result(bytes, correlation, from, to)
@@ -422,11 +423,12 @@ export class Link implements FrameSink {
     return this.#correlation
   }
 
-  #writePending(): void {
+  #writePending(all: boolean): void {
+    if (all) for (const channel of this.#channels) channel?.writePending(true)
     const dirty = this.#dirty
     if (dirty.length === 0) return
     this.#dirty = []
-    for (const channel of dirty) channel.writePending()
+    for (const channel of dirty) channel.writePending(all)
   }
 
   #closed(error: Error | undefined): void {
