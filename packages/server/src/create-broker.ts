@@ -1,75 +1,99 @@
-/** A broker in this process: the turn on Node's clock, sockets and randomness. */
+/**
+ * A broker in this process: the turn on Node's clock, sockets and randomness.
+ *
+ *     const broker = await createBroker({ listen: { port: 0 } })
+ *     const connection = await connect(broker)           // of @waybill/client, without a socket
+ *     await broker.close()
+ */
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { type EmbeddedConnection, embed } from './host/memory-transport.js'
+import { UserAuthenticator } from './auth/authenticator.js'
+import { type BrokerOptions, completeConfig, type Config } from './config/config.js'
+import { readTls } from './config/tls.js'
 import { type Listener, listen } from './host/listener.js'
+import { type EmbeddedConnection, embed } from './host/memory-transport.js'
 import { nodeClock } from './host/node-clock.js'
 import { nodeEntropy } from './host/node-entropy.js'
+import { nodeMachine } from './host/node-machine.js'
+import { makeLogger } from './log.js'
+import type { Clock } from './ports/clock.js'
 import type { Logger } from './ports/log.js'
-import type { Authenticator } from './session/access.js'
-import { fullAccess } from './session/access.js'
+import { type Authenticator, fullAccess } from './session/access.js'
 import { Turn } from './turn/turn.js'
 
 export interface Broker {
   /** Where it listens; undefined without a listener. */
   readonly address: AddressInfo | undefined
+  /** Deliveries that somebody holds and has not settled. */
+  readonly unsettledCount: number
   /** A connection without a socket; what `connect()` of the client package takes. */
   connect(): EmbeddedConnection
-  /** Deliveries that are not settled. */
-  readonly unsettledCount: number
-  /** Tells clients, lets them settle what they hold for `graceMs` (25,000), ends all connections. */
-  close(options?: { graceMs?: number }): Promise<void>
-}
-
-export interface CreateBrokerOptions {
-  readonly listen?: { readonly host?: string; readonly port?: number } | false
-  readonly log?: Logger
+  /**
+   * Listens no longer, tells clients, lets them settle what they hold for `graceMs` (25,000, see limits.drainMs), ends all connections;
+   * then nothing of it is left. Called again it does not wait for settlements any longer. Never rejects.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>
 }
 
 const version: string = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
-export async function createBroker(options: CreateBrokerOptions = {}): Promise<Broker> {
-  const authenticator: Authenticator = { check: (_credentials, done) => done(fullAccess) }
-  const log: Logger = options.log ?? (() => undefined)
+/**
+ * Starts a broker. Without `log` it tells of warnings and errors on standard error.
+ *
+ * Rejects with a ConfigError that names everything that is wrong with the options, or with the error of `listen` of node:net: code
+ * EADDRINUSE when the port is taken, EACCES when it may not be used.
+ */
+export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const config = completeConfig(options, nodeMachine)
+  const tls = config.tls === undefined ? undefined : readTls(config.tls, nodeMachine)
+  const clock = nodeClock()
+  const log = loggerOf(config, options.log === undefined, clock)
   const turn = new Turn({
-    clock: nodeClock(),
+    clock,
     entropy: nodeEntropy,
     log,
-    limits: {
-      connectionCount: 10_000,
-      memorySize: 2 ** 31,
-      queueCount: 100_000,
-      exchangeCount: 10_000,
-      bindingCount: 1_000_000,
-      queueConsumerCount: 10_000,
-      frameSizeMax: 16 * 1024 * 1024 + 64 * 1024,
-      messageSizeMax: 16 * 1024 * 1024,
-      channelCount: 2047,
-      consumerCount: 10_000,
-      outboxSizeMax: 8 * 1024 * 1024,
-      outboxStallMs: 60_000,
-      handshakeMs: 5_000,
-      frameMs: 30_000,
-      heartbeatMs: 20_000,
-    },
-    authenticator,
-    virtualHosts: ['default'],
+    limits: config.limits,
+    authenticator: authenticatorOf(config, clock),
+    virtualHosts: config.vhosts,
     version,
   })
-  let listener: Listener | undefined
-  if (options.listen !== false) {
-    const { host = 'localhost', port = 7670 } = options.listen ?? {}
-    listener = await listen({ host, port, accept: (transport) => turn.accept(transport), landing: () => turn.landing(), log, handshakeMs: 5_000 })
-  }
+  const { handshakeMs, drainMs } = config.limits
+  const listener = config.listen === false ? undefined : await listen({ ...config.listen, tls, handshakeMs, clock, log }, turn)
+  for (const message of config.warnings) log('warn', 'configuration', { message })
+  log('info', 'broker-started', { version, log: turn.logId, address: listener?.address.address, port: listener?.address.port, tls: tls !== undefined })
+
+  let closing: Promise<void> | undefined
   return {
     address: listener?.address,
-    connect: () => embed((transport) => turn.accept(transport)),
     get unsettledCount() {
       return turn.unsettledCount
     },
-    close: async () => {
-      turn.end()
-      await listener?.close()
+    connect: () => embed((transport) => turn.accept(transport)),
+    close({ graceMs = drainMs } = {}) {
+      if (closing === undefined) closing = end(turn, listener, graceMs, log)
+      else turn.drain(0, () => undefined)
+      return closing
     },
+  }
+}
+
+async function end(turn: Turn, listener: Listener | undefined, graceMs: number, log: Logger): Promise<void> {
+  log('info', 'broker-draining', { graceMs, unsettledCount: turn.unsettledCount, connectionCount: turn.sessions.size })
+  const listenerClosed = listener?.close()
+  await new Promise<void>((done) => turn.drain(graceMs, done))
+  await listenerClosed
+  turn.stop()
+  log('info', 'broker-stopped', {})
+}
+
+function loggerOf({ log }: Config, isQuiet: boolean, clock: Clock): Logger {
+  return makeLogger({ form: log, write: (line) => process.stderr.write(line), wall: () => clock.wall(), levelMin: isQuiet ? 'warn' : 'info' })
+}
+
+/** Without users this machine may do everything, and nobody else anything. */
+function authenticatorOf({ users }: Config, clock: Clock): Authenticator {
+  if (users.length > 0) return new UserAuthenticator(users, { now: () => clock.now() })
+  return {
+    check: ({ local }, done) => done(local ? fullAccess : 'this broker has no users yet, and serves its own machine only'),
   }
 }

@@ -22,7 +22,10 @@ interface Inner {
   _server: unknown
 }
 
-/** Puts the accepted socket (paused, of a server with `pauseOnConnect`) on the shared landing place; returns the socket to use from now on. */
+/**
+ * Puts the accepted socket (paused, of a server with `pauseOnConnect` and `allowHalfOpen`) on the shared landing place; returns the
+ * socket to use from now on.
+ */
 export function land(accepted: Socket, shared: LandingPlace, reader: Reader): Socket {
   const inner = accepted as unknown as Inner
   const handle = inner._handle
@@ -55,7 +58,7 @@ export function land(accepted: Socket, shared: LandingPlace, reader: Reader): So
       return true
     },
   }
-  const socket = new Socket({ handle, onread } as unknown as ConstructorParameters<typeof Socket>[0])
+  const socket = new Socket({ handle, onread, allowHalfOpen: true } as unknown as ConstructorParameters<typeof Socket>[0])
   // The server counts its connections by this field; without it `server.close()` would never be done.
   const renewed = socket as unknown as Inner
   renewed._server = inner._server

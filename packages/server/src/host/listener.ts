@@ -1,21 +1,47 @@
-/** The port that clients connect to, over TCP or TLS: each connection becomes a transport and its session. */
+/**
+ * The port that clients connect to, over TCP or TLS: each connection becomes a transport and its session.
+ *
+ * `localhost` has two addresses, 127.0.0.1 and ::1, and different programs take different ones: it is listened to at both, as far
+ * as the machine has them.
+ */
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/log.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import { land, landingSize, readByData } from './landing.js'
-import { SocketTransport } from './socket-transport.js'
+import { isLoopback, SocketTransport } from './socket-transport.js'
+
+/** Somebody whose TLS handshake is not over: there is no session for it yet. */
+export interface Caller {
+  readonly address: string
+  readonly local: boolean
+  readonly arrivedAt: number
+  giveWay(): void
+}
+
+/** Where connections are received. */
+export interface ListenerHome {
+  /** Memory to read into, at least `landingSize` bytes of it. */
+  landing(): LandingPlace
+  /** `arrivedAt`: when it came, by the clock. */
+  accept(transport: Transport, arrivedAt: number): TransportHandler
+  readonly reception: {
+    /** False: there is no place for it. */
+    enter(caller: Caller): boolean
+    leave(caller: Caller): void
+  }
+}
 
 export interface ListenOptions {
   readonly host: string
+  /** 0: any that is free. */
   readonly port: number
-  /** PEM texts. */
-  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer; readonly ca?: string | Buffer | undefined }
-  readonly accept: (transport: Transport) => TransportHandler
-  /** Memory to read into, at least `landingSize` bytes of it. */
-  readonly landing: () => LandingPlace
-  readonly log: Logger
+  /** PEM texts; with `ca` clients need a certificate that it has signed. */
+  readonly tls: { readonly key: string; readonly cert: string; readonly ca?: string | undefined } | undefined
   readonly handshakeMs: number
+  readonly clock: Clock
+  readonly log: Logger
 }
 
 export interface Listener {
@@ -24,48 +50,119 @@ export interface Listener {
   close(): Promise<void>
 }
 
-export function listen(options: ListenOptions): Promise<Listener> {
-  const { tls, log } = options
-  const { buffer, from } = options.landing()
+const backlog = 1024
+/** A peer whose heartbeats are off is found dead by the system all the same, some time. */
+const keepAliveMs = 60_000
+
+/** Rejects with the error of `listen` of node:net, for example with code EADDRINUSE. */
+export async function listen(options: ListenOptions, home: ListenerHome): Promise<Listener> {
+  const { host, port } = options
+  const { buffer, from } = home.landing()
   const shared = { buffer, from, to: from + landingSize }
-  const server: Server =
-    tls === undefined
-      ? createTcpServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: false }, (socket) => connect(socket, false))
-      : createTlsServer({ ...tls, minVersion: 'TLSv1.2', handshakeTimeout: options.handshakeMs }, (socket) => {
-          socket.setNoDelay(true)
-          connect(socket, true)
-        })
-  server.on('tlsClientError', (error) => log('info', 'tls-refused', { message: error.message }))
-  server.on('drop', () => log('warn', 'connection-dropped', {}))
+  const start = (host: string, port: number): Promise<Server> => bind(makeServer(options, home, shared), host, port, options.log)
 
-  function connect(accepted: Socket, isTls: boolean): void {
-    let handler: TransportHandler | undefined
-    const reader = {
-      ingest: (bytes: Uint8Array, from: number, to: number): void => handler?.ingest(bytes, from, to),
-      landing: (): LandingPlace | undefined => handler?.landing(),
-    }
-    let socket = accepted
-    if (isTls) readByData(socket, reader)
-    else socket = land(accepted, shared, reader)
-    const transport = new SocketTransport(socket, isTls, () => handler?.written())
-    handler = options.accept(transport)
-    let reason = 'ended by the client'
-    socket.on('error', (error) => {
-      reason = error.message
-    })
-    socket.on('end', () => transport.end())
-    socket.on('close', () => handler.closed(reason))
+  if (host !== 'localhost') return listenerOf([await start(host, port)])
+  const first = await start('127.0.0.1', port).catch(ignoreMissing)
+  const samePort = first === undefined ? port : (first.address() as AddressInfo).port
+  const second = await start('::1', samePort).catch((error: NodeJS.ErrnoException) => {
+    // Whoever has that port of ::1 took it before we took ours of 127.0.0.1 by chance.
+    if (port === 0 && error.code === 'EADDRINUSE') return undefined
+    first?.close()
+    return ignoreMissing(error)
+  })
+  const servers = [first, second].filter((server) => server !== undefined)
+  if (servers.length === 0) throw Object.assign(new Error('localhost has no address on this machine'), { code: 'EADDRNOTAVAIL' })
+  return listenerOf(servers)
+}
+
+/** The machine may have no such address. */
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'EADDRNOTAVAIL' && error.code !== 'EAFNOSUPPORT') throw error
+}
+
+function listenerOf(servers: readonly Server[]): Listener {
+  return {
+    address: servers[0].address() as AddressInfo,
+    close: async () => {
+      await Promise.all(servers.map((server) => new Promise<void>((done) => server.close(() => done()))))
+    },
   }
+}
 
+function bind(server: Server, host: string, port: number, log: Logger): Promise<Server> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
+    server.listen({ host, port, backlog }, () => {
       server.off('error', reject)
-      server.on('error', (error) => log('error', 'listener-failed', { message: error.message }))
-      resolve({
-        address: server.address() as AddressInfo,
-        close: () => new Promise((done) => server.close(() => done())),
-      })
+      server.on('error', (error) => log('error', 'listener-failed', { error }))
+      resolve(server)
     })
   })
+}
+
+function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingPlace): Server {
+  const { tls, clock, log } = options
+  const common = { pauseOnConnect: true, noDelay: true, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs }
+  if (tls === undefined) {
+    return createTcpServer(common, (socket) => {
+      connect(home, (reader) => land(socket, shared, reader), false, clock.now())
+    })
+  }
+  const server = createTlsServer({
+    ...common,
+    pauseOnConnect: false,
+    ...tls,
+    requestCert: tls.ca !== undefined,
+    rejectUnauthorized: tls.ca !== undefined,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: options.handshakeMs,
+  })
+  const callers = new Map<string, Caller>()
+  server.on('connection', (socket: Socket) => {
+    const key = nameOf(socket)
+    const address = socket.remoteAddress ?? ''
+    const caller = { address, local: isLoopback(address), arrivedAt: clock.now(), giveWay: () => socket.destroy() }
+    if (!home.reception.enter(caller)) {
+      log('warn', 'connection-dropped', { remote: key })
+      socket.destroy()
+      return
+    }
+    callers.set(key, caller)
+    socket.once('close', () => {
+      callers.delete(key)
+      home.reception.leave(caller)
+    })
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const caller = callers.get(nameOf(socket))
+    if (caller !== undefined) home.reception.leave(caller)
+    const read = (reader: Parameters<typeof readByData>[1]) => {
+      readByData(socket, reader)
+      return socket
+    }
+    connect(home, read, true, caller?.arrivedAt ?? clock.now())
+  })
+  server.on('tlsClientError', (error, socket) => log('info', 'tls-failed', { remote: nameOf(socket), error }))
+  return server
+}
+
+/** `read`: has a socket read from, and returns the one to use. */
+function connect(home: ListenerHome, read: (reader: Pick<TransportHandler, 'ingest' | 'landing'>) => Socket, isTls: boolean, arrivedAt: number): void {
+  let handler: TransportHandler | undefined
+  const socket = read({
+    ingest: (bytes, from, to) => handler?.ingest(bytes, from, to),
+    landing: () => handler?.landing(),
+  })
+  const transport = new SocketTransport(socket, isTls, () => handler?.written())
+  let reason = 'ended'
+  socket.on('error', (error) => {
+    reason = error.message
+  })
+  handler = home.accept(transport, arrivedAt)
+  socket.on('end', () => handler.ended())
+  socket.on('close', () => handler.closed(reason))
+}
+
+function nameOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
 }

@@ -13,11 +13,13 @@ export interface EmbeddedConnection {
   onClose: (reason: string) => void
 }
 
-/** What a client may send before the broker has read it; more waits in the client. */
+/** One direction: chunks on their way. */
 class Pipe {
   #chunks: Uint8Array[] = []
   #asked = false
+  #paused = false
   #ended = false
+  /** Bytes on their way. */
   size = 0
   readonly #read: (bytes: Uint8Array) => void
   readonly #end: () => void
@@ -40,6 +42,15 @@ class Pipe {
     this.#ask()
   }
 
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (this.#chunks.length > 0 || this.#ended) this.#ask()
+  }
+
   drop(): void {
     this.#chunks = []
     this.size = 0
@@ -52,11 +63,14 @@ class Pipe {
       this.#asked = false
       const chunks = this.#chunks
       this.#chunks = []
-      for (const chunk of chunks) {
+      let read = 0
+      while (read < chunks.length && !this.#paused) {
+        const chunk = chunks[read++]
         this.size = Math.max(0, this.size - chunk.length)
         this.#read(chunk)
       }
-      if (this.#ended && this.#chunks.length === 0) this.#end()
+      if (read < chunks.length) this.#chunks = [...chunks.slice(read), ...this.#chunks]
+      if (this.#ended && this.#chunks.length === 0 && !this.#paused) this.#end()
     })
   }
 }
@@ -88,7 +102,9 @@ export function embed(accept: (transport: Transport) => TransportHandler): Embed
     (bytes) => {
       if (!closed) handler?.ingest(bytes, 0, bytes.length)
     },
-    () => close('ended by the client'),
+    () => {
+      if (!closed) handler?.ended()
+    },
   )
   const client: EmbeddedConnection = {
     write: (bytes) => {
@@ -115,6 +131,8 @@ export function embed(accept: (transport: Transport) => TransportHandler): Embed
       given += to - from
       if (!closed) toClient.write(bytes.subarray(from, to))
     },
+    pause: () => toBroker.pause(),
+    resume: () => toBroker.resume(),
     end: () => toClient.end(),
     destroy: () => close('destroyed by the broker'),
   }

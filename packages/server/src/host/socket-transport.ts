@@ -49,6 +49,14 @@ export class SocketTransport implements Transport {
     this.#socket.write(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), this.#written)
   }
 
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   end(): void {
     this.#socket.end()
   }

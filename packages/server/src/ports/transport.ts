@@ -17,7 +17,10 @@ export interface Transport {
    * otherwise they must stay as they are until `pendingSize` says that they have gone.
    */
   write(bytes: Uint8Array, from: number, to: number): void
-  /** Writes what is pending, then ends. */
+  /** Stops reading: bytes wait with the sender until `resume`. Doing either twice is doing it once. */
+  pause(): void
+  resume(): void
+  /** Writes what is pending, then ends; reading goes on. */
   end(): void
   /** Ends now; what is pending is lost. */
   destroy(): void
@@ -36,8 +39,10 @@ export interface TransportHandler {
   ingest(bytes: Uint8Array, from: number, to: number): void
   /** Where the next bytes should land; undefined: where the transport likes. Asked after `ingest`, by transports that can. */
   landing(): LandingPlace | undefined
-  /** `pendingSize` has shrunk. */
+  /** `pendingSize` has shrunk. Never called from within a write. */
   written(): void
+  /** The other end will send nothing more; it may still read. */
+  ended(): void
   /** Nothing will come or go any more. Called once. */
   closed(reason: string): void
 }

@@ -15,6 +15,8 @@ export interface Credentials {
   readonly virtualHost: string
   readonly remote: string
   readonly local: boolean
+  /** Whether anybody still waits for the answer. */
+  readonly isWanted: () => boolean
 }
 
 /** Checks credentials; takes its time over it, so the answer comes to `done`, in a later turn. */

@@ -4,16 +4,16 @@
  *
  *     PUBLISH ─▶ publishing          consumers ─▶ deliver ─▶ unsettled ─▶ SETTLE ─▶ broker
  */
-import { ErrorCode, settleCount, settleDelayMs, settleEntryEnd, settleFirstTag, settleOutcome, noDelay, Outcome } from '@waybill/protocol'
+import { settleCount, settleDelayMs, settleEntryEnd, settleFirstTag, settleOutcome, noDelay, Outcome } from '@waybill/protocol'
 import type { Broker } from '../broker/broker.js'
 import type { Consumer, ConsumerOptions, Receiver } from '../broker/queues/consumer.js'
 import type { Queue } from '../broker/queues/queue.js'
 import { Refusal } from '../broker/refusal.js'
-import type { Route } from '../broker/routing/route.js'
 import type { Timed, Timers } from '../broker/timers/timed.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
 import type { PublisherCredit } from './credit.js'
 import type { Deliveries } from './deliveries.js'
+import type { Meter } from './meter.js'
 import { Publishing, type PublishingHome } from './publishing.js'
 import { type SettleSink, Unsettled } from './unsettled.js'
 
@@ -24,16 +24,22 @@ export interface ChannelHome {
   readonly broker: Broker
   readonly timers: Timers
   readonly credit: PublisherCredit
+  readonly meter: Meter
   readonly deliveries: Deliveries
   readonly messageSizeMax: number
   readonly consumerCountMax: number
   readonly held: boolean
   readonly holdsUnsettled: boolean
-  mayPublish(route: Route, bytes: Uint8Array, at: number): string | undefined
+  mayPublish(bytes: Uint8Array, at: number): string | undefined
   slabOf(bytes: Uint8Array, at: number): number
-  /** Deliveries, confirms or credit are to be sent at the end of the turn. */
+  /** Something is to be sent at the end of the turn. */
   changed(): void
+  /** A delivery has been added to `deliveries`. */
+  delivered(): void
+  /** The channel has confirms or credit to tell. */
   channelChanged(channel: Channel): void
+  /** Sends what has been gathered so far before anything else. */
+  flush(): void
   unsettledChanged(by: number): void
   /** The answer to a request that could not be given at once; it goes out behind the deliveries of this turn. */
   answerLater(channel: number, correlation: number, result: object): void
@@ -64,15 +70,19 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
   readonly publishing: Publishing
   readonly consumers = new Map<number, Consumer>()
   readonly #home: ChannelHome
-  readonly #unsettled = new Unsettled()
+  readonly #unsettled: Unsettled
   readonly #gets = new Map<number, PendingGet>()
   #lastTag = 0
+  /** Deliveries that are held by the client and have to be settled: those of mode `none` are only part of a window. */
+  manualCount = 0
+  settledCount = 0
   /** Whether the session has it on its list of channels with something to say. */
   isChanged = false
 
   constructor(id: number, home: ChannelHome) {
     this.id = id
     this.#home = home
+    this.#unsettled = new Unsettled(home.meter)
     this.publishing = new Publishing(this)
     home.credit.open(this.publishing)
   }
@@ -101,8 +111,8 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     return this.#lastTag
   }
 
-  mayPublish(route: Route, bytes: Uint8Array, at: number): string | undefined {
-    return this.#home.mayPublish(route, bytes, at)
+  mayPublish(bytes: Uint8Array, at: number): string | undefined {
+    return this.#home.mayPublish(bytes, at)
   }
 
   mayUseReserve(): boolean {
@@ -123,9 +133,12 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     const home = this.#home
     const tag = ++this.#lastTag
     this.#unsettled.push(tag, consumer, place, size)
-    home.unsettledChanged(1)
+    if (consumer.ack === 'manual') {
+      this.manualCount++
+      home.unsettledChanged(1)
+    }
     home.deliveries.add(home.broker.slabs, this.id, consumer.id, tag, slab, offset, size, id, meta)
-    home.changed()
+    home.delivered()
   }
 
   ended(consumer: Consumer, reason: 'queue-deleted'): void {
@@ -144,13 +157,19 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
         continue
       }
       const delayMs = settleDelayMs(bytes, at)
-      const settled = this.#unsettled.settle(first, last, settleOutcome(bytes, at), delayMs === noDelay ? -1 : delayMs, this)
-      this.#home.unsettledChanged(-settled)
+      this.#settleRange(first, last, settleOutcome(bytes, at), delayMs === noDelay ? -1 : delayMs)
     }
     return refusal
   }
 
+  #settleRange(first: number, last: number, outcome: number, delayMs: number): void {
+    const before = this.manualCount
+    this.settledCount += this.#unsettled.settle(first, last, outcome, delayMs, this)
+    if (this.manualCount !== before) this.#home.unsettledChanged(this.manualCount - before)
+  }
+
   settled(consumer: Consumer, place: number, size: number, outcome: number, delayMs: number): void {
+    if (consumer.ack === 'manual') this.manualCount--
     this.#home.broker.settle(consumer, place, size, outcome, delayMs)
   }
 
@@ -168,6 +187,8 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     if (consumer === undefined) return new Refusal('notFound', `no consumer ${id} on channel ${this.id}`)
     this.consumers.delete(id)
     this.#home.broker.cancel(consumer)
+    // A GET may have made a queue hand out in the middle of a turn: that goes out before the answer. [P-5.7]
+    if (this.#home.deliveries.count > 0) this.#home.flush()
     return { unsettledCount: this.#unsettled.countOf(consumer) }
   }
 
@@ -215,19 +236,24 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     for (const { consumer } of this.#gets.values()) setHeld(consumer, held)
   }
 
+  /** Answers the GETs that still wait: there was nothing. */
+  endGets(): void {
+    for (const { consumer } of [...this.#gets.values()]) this.got(consumer, false)
+  }
+
   /** Ends the channel: consumers stop, what they hold goes back to its place. */
   close(): void {
-    const { broker } = this.#home
+    const { broker, timers, credit } = this.#home
     for (const get of this.#gets.values()) {
-      if (get.timer !== 0) this.#home.timers.cancel(get.timer)
+      if (get.timer !== 0) timers.cancel(get.timer)
       broker.cancel(get.consumer)
     }
     this.#gets.clear()
     for (const consumer of this.consumers.values()) broker.cancel(consumer)
     this.consumers.clear()
-    const settled = this.#unsettled.settle(1, this.#lastTag, Outcome.requeue, -1, this)
-    this.#home.unsettledChanged(-settled)
-    this.#home.credit.close(this.publishing)
+    this.#settleRange(1, this.#lastTag, Outcome.requeue, -1)
+    this.#unsettled.close()
+    credit.close(this.publishing)
   }
 
   invariants(): void {
@@ -241,9 +267,8 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
       return new Refusal('requestInvalid', `consumer ${id} is there already on channel ${this.id}; choose another number`)
     }
     if (this.consumers.size + this.#gets.size >= home.consumerCountMax) {
-      return new Refusal('limitExceeded', `channel ${this.id} has ${home.consumerCountMax} consumers, as many as consumerCount allows`, {
-        limit: 'consumerCount',
-        code: ErrorCode.limitExceeded.code,
+      return new Refusal('limitExceeded', `channel ${this.id} has ${home.consumerCountMax} consumers, as many as the limit consumerCount allows`, {
+        limit: 'consumerCountMax',
       })
     }
     const consumer = home.broker.consume(home.host, home.connection, queue, this, options)

@@ -46,8 +46,9 @@ const commands: { readonly [K in CommandName]: Command<K> } = {
   bindExchange: (context, body) => deniedExchangeBinding(context, body) ?? bind(context.channel.broker, context, exchangeBinding(body)),
   unbindExchange: (context, body) => deniedExchangeBinding(context, body) ?? unbind(context.channel.broker, context, exchangeBinding(body)),
   declareQueue(context, { queue = '', exclusive = false, durable = queue !== '' && !exclusive, autoDelete = false, expiresMs }) {
-    const refused = queue === '' ? undefined : denied(context, 'configure', 'queue', queue)
-    return refused ?? declareQueue(context.channel.broker, context, queue, { durable, exclusive, autoDelete, expiresMs })
+    const { broker } = context.channel
+    const name = queue === '' ? broker.queueName() : queue
+    return denied(context, 'configure', 'queue', name) ?? declareQueue(broker, context, name, { durable, exclusive, autoDelete, expiresMs })
   },
   checkQueue: (context, { queue }) => deniedAll(context, 'queue', queue) ?? checkQueue(context.channel.broker, context, queue),
   deleteQueue: (context, { queue, ifUnused = false, ifEmpty = false }) =>

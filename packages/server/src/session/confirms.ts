@@ -2,12 +2,14 @@
 /**
  * What has been decided of the messages published on one channel and has not been told yet, as CONFIRM tells it:
  * runs of taken messages, and exceptions. [P-4.4]
+ *
+ * Words are for people: of many exceptions in one turn only the first ones say more than their code (`detailsSizeMax` in all), so that
+ * a frame full of bad messages is not answered with many times its size.
  */
 import {
   confirmExceptionSize,
   confirmHeaderSize,
   confirmRunSize,
-  detailSizeMax,
   frameHeaderSize,
   queueCountMax,
   writeConfirmException,
@@ -16,35 +18,50 @@ import {
 } from '@waybill/protocol'
 import { type Output, outputSize } from './output.js'
 
-interface Exception {
-  readonly sequence: number
-  readonly code: number
-  readonly queueCount: number
-  readonly detail: Buffer
-}
-
 /** As many parts go into one frame as surely fit into the output buffer; more go into further frames. */
 const runsPerFrame = Math.floor((outputSize / 2 - 1024) / confirmRunSize)
-const detailMax = 1024
+const detailSizeMax = 1024
+const detailsSizeMax = 64 * 1024
+/** Arrays that have grown larger than this are given back when everything is told. */
+const idleCapacity = 4096
 
 const none = new Uint32Array(0)
+const noNumbers = new Float64Array(0)
+const noDetail: Uint8Array = Buffer.alloc(0)
 
 export class Confirms {
   /** Everything up to here is decided. */
   through = 0
+  /** Messages named in runs so far, and in exceptions. */
+  takenCount = 0
+  refusedCount = 0
   #told = 0
+
   #capacity = 0
-  #sequences = new Float64Array(0)
-  #ids = new Float64Array(0)
+  #sequences = noNumbers
+  #ids = noNumbers
   #counts = none
   #queueCounts = none
   #levels = none
   #count = 0
-  #exceptions: Exception[] = []
+
+  #exceptionCapacity = 0
+  #refusedSequences = noNumbers
+  #codes = none
+  #details: Uint8Array[] = []
+  #detailsSize = 0
+  #exceptionCount = 0
+  #lastDetail = ''
+  #lastBytes = noDetail
 
   /** Whether there is anything that a client must be told. */
   get pending(): boolean {
-    return this.#count > 0 || this.#exceptions.length > 0
+    return this.#count > 0 || this.#exceptionCount > 0
+  }
+
+  /** Whether words would still be told. */
+  get hasRoomForDetail(): boolean {
+    return this.#detailsSize < detailsSizeMax
   }
 
   taken(sequence: number, id: number, queueCount: number, level: number): void {
@@ -63,7 +80,7 @@ export class Confirms {
         return
       }
     }
-    if (this.#count === this.#capacity) this.#grow()
+    if (this.#count === this.#capacity) this.#resizeRuns(this.#capacity === 0 ? 4 : this.#capacity * 4)
     const i = this.#count++
     this.#sequences[i] = sequence
     this.#ids[i] = id
@@ -72,9 +89,22 @@ export class Confirms {
     this.#levels[i] = level
   }
 
-  refused(sequence: number, code: number, queueCount: number, detail: string): void {
+  /** No queue took it. */
+  refused(sequence: number, code: number, detail: string): void {
     this.through = sequence
-    this.#exceptions.push({ sequence, code, queueCount, detail: cut(Buffer.from(detail)) })
+    this.refusedCount++
+    if (this.#exceptionCount === this.#exceptionCapacity) this.#resizeExceptions(Math.max(16, this.#exceptionCapacity * 4))
+    const i = this.#exceptionCount++
+    this.#refusedSequences[i] = sequence
+    this.#codes[i] = code
+    // Those behind the first one without words have none either.
+    if (this.#detailsSize >= detailsSizeMax) return
+    if (detail !== this.#lastDetail) {
+      this.#lastDetail = detail
+      this.#lastBytes = cut(Buffer.from(detail))
+    }
+    this.#details.push(this.#lastBytes)
+    this.#detailsSize += this.#lastBytes.length
   }
 
   /** Writes CONFIRM frames for all that is pending. */
@@ -84,20 +114,23 @@ export class Confirms {
     do {
       const runs = Math.min(runsPerFrame, this.#count - run)
       let size = runs * confirmRunSize
-      let exceptions = 0
+      let exceptionEnd = exception
       if (run + runs === this.#count) {
         const room = outputSize - frameHeaderSize - confirmHeaderSize
-        for (const { detail } of this.#exceptions.slice(exception)) {
-          if (size + confirmExceptionSize + detail.length > room) break
-          size += confirmExceptionSize + detail.length
-          exceptions++
+        while (exceptionEnd < this.#exceptionCount) {
+          const next = size + confirmExceptionSize + this.#detailOf(exceptionEnd).length
+          if (next > room) break
+          size = next
+          exceptionEnd++
         }
       }
-      const isLast = run + runs === this.#count && exception + exceptions === this.#exceptions.length
+      const isLast = run + runs === this.#count && exceptionEnd === this.#exceptionCount
       const through = isLast ? this.through : this.#told
+      const exceptions = exceptionEnd - exception
       output.reserve(frameHeaderSize + confirmHeaderSize + size)
       output.at = writeConfirmHeader(output.buffer, output.at, channel, through, creditSequence, creditSize, runs, exceptions, size)
       for (const end = run + runs; run < end; run++) {
+        this.takenCount += this.#counts[run]
         output.at = writeConfirmRun(
           output.buffer,
           output.at,
@@ -108,40 +141,55 @@ export class Confirms {
           this.#levels[run],
         )
       }
-      for (const end = exception + exceptions; exception < end; exception++) {
-        const { sequence, code, queueCount, detail } = this.#exceptions[exception]
-        output.at = writeConfirmException(output.buffer, output.at, sequence, code, queueCount, detail)
+      for (; exception < exceptionEnd; exception++) {
+        const detail = this.#detailOf(exception)
+        output.at = writeConfirmException(output.buffer, output.at, this.#refusedSequences[exception], this.#codes[exception], 0, detail)
       }
-    } while (run < this.#count || exception < this.#exceptions.length)
+    } while (run < this.#count || exception < this.#exceptionCount)
     this.#told = this.through
     this.#count = 0
-    if (this.#exceptions.length > 0) this.#exceptions = []
+    this.#exceptionCount = 0
+    if (this.#details.length > 0) this.#forgetDetails()
+    if (this.#capacity > idleCapacity) this.#resizeRuns(0)
+    if (this.#exceptionCapacity > idleCapacity) this.#resizeExceptions(0)
   }
 
-  #grow(): void {
-    const capacity = this.#capacity === 0 ? 4 : this.#capacity * 4
-    const resized = (from: Uint32Array) => {
-      const to = new Uint32Array(capacity)
-      to.set(from)
-      return to
-    }
-    const sequences = new Float64Array(capacity)
-    sequences.set(this.#sequences)
-    this.#sequences = sequences
-    const ids = new Float64Array(capacity)
-    ids.set(this.#ids)
-    this.#ids = ids
-    this.#counts = resized(this.#counts)
-    this.#queueCounts = resized(this.#queueCounts)
-    this.#levels = resized(this.#levels)
+  #detailOf(exception: number): Uint8Array {
+    return exception < this.#details.length ? this.#details[exception] : noDetail
+  }
+
+  #forgetDetails(): void {
+    this.#details = []
+    this.#detailsSize = 0
+    this.#lastDetail = ''
+    this.#lastBytes = noDetail
+  }
+
+  #resizeRuns(capacity: number): void {
+    this.#sequences = copied(this.#sequences, new Float64Array(capacity))
+    this.#ids = copied(this.#ids, new Float64Array(capacity))
+    this.#counts = copied(this.#counts, new Uint32Array(capacity))
+    this.#queueCounts = copied(this.#queueCounts, new Uint32Array(capacity))
+    this.#levels = copied(this.#levels, new Uint32Array(capacity))
     this.#capacity = capacity
+  }
+
+  #resizeExceptions(capacity: number): void {
+    this.#refusedSequences = copied(this.#refusedSequences, new Float64Array(capacity))
+    this.#codes = copied(this.#codes, new Uint32Array(capacity))
+    this.#exceptionCapacity = capacity
   }
 }
 
-/** At most `detailMax` bytes, cut between characters. */
-function cut(detail: Buffer): Buffer {
-  if (detail.length <= Math.min(detailMax, detailSizeMax)) return detail
-  let end = detailMax
+function copied<A extends Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>>(from: A, to: A): A {
+  if (to.length >= from.length) to.set(from)
+  return to
+}
+
+/** At most `detailSizeMax` bytes, cut between characters. */
+function cut(detail: Buffer): Uint8Array {
+  if (detail.length <= detailSizeMax) return detail
+  let end = detailSizeMax
   while ((detail[end] & 0xc0) === 0x80) end--
   return detail.subarray(0, end)
 }

@@ -1,29 +1,38 @@
 /**
  * How much publishers may send: the memory budget, dealt out as credit before anything arrives. [P-4.6, P-4.7]
  *
- *     │ used by messages │ granted, not used │      free      │ reserve 1/16 │  = budget
- *                                              ▲ blocked when this is gone
+ *     │ used by messages │ granted, not used │     free     │ reserve 1/16 │ overhead 1/8 │  = budget
+ *                                             ▲ blocked when this is gone
  *
- * A channel is granted a window, first 64 KiB / 256 messages, twice as much each time it has used half of it up, to 8 MiB.
- * What is granted and not used stays below a quarter of the budget; beyond that a channel is granted just what it says it
- * needs. The reserve is for connections that hold unsettled deliveries: a worker that publishes before it settles must get
- * through, or nothing would ever be freed.
+ * A channel is granted a window, first 64 KiB / 256 messages, twice as much each time it has used half of it up, to 8 MiB. What is
+ * granted and not used stays below a quarter of the budget; beyond that a channel is granted just what it says it needs.
  *
- * Invariant: used + granted never exceeds the budget, whatever publishers do.
+ * Who gets nothing waits in line, and nobody who comes later is served before: a large record is not starved by many small ones. The
+ * reserve, and the way past the line, are for connections that hold unsettled deliveries: a worker that publishes before it settles
+ * must get through, or nothing would ever be freed.
+ *
+ * The overhead is for what messages cost besides their bytes (places in queues, slabs that are not full). A fan-out to thousands of queues may
+ * use up even that: `isFull`, and messages are refused until something is settled.
+ *
+ * Invariant: at every grant, used + granted is at most the budget without the overhead, whatever publishers do.
  */
 import assert from 'node:assert'
 
 export const creditSizeFirst = 64 * 1024
 export const creditSizeMax = 8 * 1024 * 1024
+const creditCountFirst = 256
 /** A message of the window for each so many bytes. */
 const bytesPerMessage = 256
 
 /** One channel's side of it. Sequences and sizes count from the opening of the channel and only rise. */
 export interface CreditHolder {
-  publishedSequence: number
-  publishedSize: number
+  readonly publishedSequence: number
+  /** More than `creditSize` if the client has sent more than it was granted. */
+  readonly publishedSize: number
   creditSequence: number
   creditSize: number
+  /** What may still be published: of `creditSize`, at least 0. */
+  readonly creditLeft: number
   /** Bytes of the next window. */
   creditWindow: number
   /** What the client says its next record needs, or 0. */
@@ -36,6 +45,9 @@ export interface CreditHolder {
 
 export class PublisherCredit {
   readonly budget: number
+  /** What may be dealt out, the reserve included. */
+  readonly #dealt: number
+  readonly #reserve: number
   readonly #used: () => number
   /** Channels that have asked and got nothing, in the order they asked. */
   readonly #waiting = new Set<CreditHolder>()
@@ -46,97 +58,148 @@ export class PublisherCredit {
   /** `used`: bytes that stored messages take now. */
   constructor(budget: number, used: () => number) {
     this.budget = budget
+    this.#dealt = budget - budget / 8
+    this.#reserve = budget / 16
     this.#used = used
   }
 
-  /** Whether publishers wait for memory. */
+  /** Whether publishers wait for memory. Ends only when an eighth of it is free again, so that it does not come and go. */
   get blocked(): boolean {
     return this.#blocked
+  }
+
+  /** Whether even what was granted cannot be taken. */
+  get isFull(): boolean {
+    return this.#used() > this.budget
   }
 
   get unusedSize(): number {
     return this.#unused
   }
 
-  /** The first grant of a channel. */
+  /** Whether memory that becomes free concerns anybody. */
+  get isAwaited(): boolean {
+    return this.#blocked || this.#waiting.size > 0
+  }
+
+  isWaiting(holder: CreditHolder): boolean {
+    return this.#waiting.has(holder)
+  }
+
+  /** The first grant of a channel: a window, or nothing. It need not wait: it may never publish. */
   open(holder: CreditHolder): void {
     holder.creditWindow = creditSizeFirst
-    if (this.#grantable(holder) >= creditSizeFirst) this.#grant(holder, creditSizeFirst)
+    if (this.#waiting.size === 0 && this.#windowRoom(holder) >= creditSizeFirst) this.#grant(holder, creditSizeFirst)
   }
 
-  /** The channel has published this much of what it was granted. */
-  used(holder: CreditHolder, size: number): void {
-    holder.publishedSize += size
+  /** Hot. So much of what was granted has been published. */
+  used(size: number): void {
     this.#unused -= size
-    assert(this.#unused >= 0)
   }
 
-  /** Grants anew if half of the window is used up, or more is needed than is left. */
+  /** Hot. Grants anew if half of the window is used up, or more is needed than is left. */
   renew(holder: CreditHolder): void {
-    const left = holder.creditSize - holder.publishedSize
+    const left = holder.creditLeft
     const leftCount = holder.creditSequence - holder.publishedSequence
-    const needed = Math.max(0, holder.neededSize - left)
     const window = holder.creditWindow
+    const needed = Math.max(0, holder.neededSize - left)
     if (needed === 0 && left * 2 > window && leftCount * 2 * bytesPerMessage > window) return
-    const grantable = this.#grantable(holder)
-    const wanted = Math.max(window - left, needed)
-    if (grantable >= wanted) {
-      this.#grant(holder, wanted)
-      holder.creditWindow = Math.min(creditSizeMax, window * 2)
-    } else if (needed > 0 && this.#free(holder) >= needed) this.#grant(holder, needed)
-    else if (needed > 0 || left * 4 < window) this.#wait(holder)
+    if (this.#waiting.has(holder)) {
+      if (holder.mayUseReserve()) this.serve()
+      return
+    }
+    if (this.#waiting.size === 0 || holder.mayUseReserve()) {
+      const room = this.#windowRoom(holder)
+      const wanted = Math.max(window - left, needed)
+      if (room >= wanted) {
+        this.#grant(holder, wanted)
+        holder.creditWindow = Math.min(creditSizeMax, window * 2)
+        return
+      }
+      holder.creditWindow = Math.max(creditSizeFirst, window / 2)
+      const least = leastOf(holder)
+      if (room >= least || (needed > 0 && this.#free(holder) >= needed)) {
+        this.#grant(holder, room >= least ? least : needed)
+        return
+      }
+    }
+    if (needed > 0 || left * 4 < window || leftCount * 4 * bytesPerMessage < window) this.#wait(holder)
   }
 
   /** Memory may have become free: those who wait are served in turn, as far as it goes. */
   serve(): void {
+    let isLineStopped = false
     for (const holder of this.#waiting) {
-      const left = holder.creditSize - holder.publishedSize
-      const needed = Math.max(holder.neededSize - left, Math.min(creditSizeFirst, holder.creditWindow) - left)
-      if (needed > 0 && this.#free(holder) < needed) {
-        if (this.#free(holder) <= 0) break
+      if (this.#freeForAll() <= 0) {
+        isLineStopped = true
+        break
+      }
+      if (isLineStopped && !holder.mayUseReserve()) continue
+      const needed = Math.max(0, holder.neededSize - holder.creditLeft)
+      const least = leastOf(holder)
+      if (this.#windowRoom(holder) >= least) this.#grant(holder, least)
+      else if (needed > 0 && this.#free(holder) >= needed) this.#grant(holder, needed)
+      else {
+        // Unused grants of others may be in the way of a window; only who is short of memory itself stops the line.
+        if (this.#isShort(holder)) isLineStopped = true
         continue
       }
       this.#waiting.delete(holder)
-      if (needed > 0) this.#grant(holder, needed)
     }
-    this.#blocked = this.#waiting.size > 0 && this.#isShort()
-  }
-
-  get hasWaiting(): boolean {
-    return this.#waiting.size > 0
+    this.#judge(isLineStopped)
   }
 
   /** The channel has ended; what it did not use is free again. */
   close(holder: CreditHolder): void {
-    this.#unused -= holder.creditSize - holder.publishedSize
-    holder.creditSize = holder.publishedSize
+    this.#unused -= holder.creditLeft
+    holder.creditSize = Math.min(holder.creditSize, holder.publishedSize)
     this.#waiting.delete(holder)
+  }
+
+  invariants(holders: Iterable<CreditHolder>): void {
+    let unused = 0
+    for (const holder of holders) unused += holder.creditLeft
+    assert.equal(unused, this.#unused)
   }
 
   #wait(holder: CreditHolder): void {
     this.#waiting.add(holder)
-    if (this.#isShort()) this.#blocked = true
+    if (this.#isShort(holder)) this.#blocked = true
   }
 
-  #isShort(): boolean {
-    return this.#used() + this.#unused + creditSizeFirst > this.budget - this.budget / 16
+  #isShort(holder: CreditHolder): boolean {
+    return this.#free(holder) < Math.max(1, holder.neededSize - holder.creditLeft)
+  }
+
+  #judge(isLineStopped: boolean): void {
+    this.#blocked = isLineStopped || (this.#blocked && this.#freeForAll() - this.#reserve < this.budget / 8)
   }
 
   #grant(holder: CreditHolder, size: number): void {
-    holder.creditSize += size
-    holder.creditSequence = Math.max(holder.creditSequence, holder.publishedSequence + Math.max(256, Math.floor(Math.max(holder.creditWindow, size) / bytesPerMessage)))
+    holder.creditSize = Math.max(holder.creditSize, holder.publishedSize) + size
+    const count = Math.max(creditCountFirst, Math.floor(Math.max(holder.creditWindow, size) / bytesPerMessage))
+    holder.creditSequence = Math.max(holder.creditSequence, holder.publishedSequence + count)
     holder.neededSize = 0
     this.#unused += size
     holder.creditGrown()
   }
 
   /** What may be granted as a window. */
-  #grantable(holder: CreditHolder): number {
+  #windowRoom(holder: CreditHolder): number {
     return Math.min(this.budget / 4 - this.#unused, this.#free(holder))
   }
 
   #free(holder: CreditHolder): number {
-    const reserve = holder.mayUseReserve() ? 0 : this.budget / 16
-    return this.budget - reserve - this.#used() - this.#unused
+    return this.#freeForAll() - (holder.mayUseReserve() ? 0 : this.#reserve)
   }
+
+  #freeForAll(): number {
+    return this.#dealt - this.#used() - this.#unused
+  }
+}
+
+/** What is worth a grant when there is not enough for a window: the rest of a first window, or what is needed if that is more. */
+function leastOf(holder: CreditHolder): number {
+  const left = holder.creditLeft
+  return Math.max(0, holder.neededSize - left, Math.min(creditSizeFirst, holder.creditWindow) - left)
 }

@@ -17,6 +17,8 @@ const runSizeMax = 128 * 1024
 const countsMask = Meta.countMax | (Meta.countMax << Meta.failureShift) | Meta.redelivered
 
 const nothing = new Uint32Array(0)
+const noNumbers = new Float64Array(0)
+const capacityIdle = 4096
 
 export class Deliveries {
   #capacity = 0
@@ -27,10 +29,10 @@ export class Deliveries {
   #consumers = nothing
   #metas = nothing
   #channels = nothing
-  #firstTags = new Float64Array(0)
-  #firstIds = new Float64Array(0)
+  #firstTags = noNumbers
+  #firstIds = noNumbers
   #count = 0
-  /** Slabs pinned in this turn, without repetition in a row. */
+  /** Slabs that a write of this turn reads from, each as often as it has been pinned. */
   pinned: number[] = []
   /** Bytes of the records in all runs. */
   size = 0
@@ -102,7 +104,15 @@ export class Deliveries {
     }
     this.#count = 0
     this.size = 0
-    if (this.#capacity > 4096) this.#resize(0)
+    if (this.#capacity > capacityIdle) this.#resize(0)
+  }
+
+  /** Nobody will take them any more. */
+  drop(slabs: Slabs): void {
+    for (const slab of this.pinned) slabs.unpin(slab)
+    this.pinned.length = 0
+    this.#count = 0
+    this.size = 0
   }
 
   #grow(): void {

@@ -35,8 +35,8 @@ export interface PublishingHome {
   readonly host: VirtualHost
   readonly credit: PublisherCredit
   readonly messageSizeMax: number
-  /** Why the user may not publish along this route, or undefined. Asked when the route is another than the last one. */
-  mayPublish(route: Route, bytes: Uint8Array, at: number): string | undefined
+  /** Why the user may not publish to the exchange or queue that the record names, or undefined. Asked when the route is another than the last one. */
+  mayPublish(bytes: Uint8Array, at: number): string | undefined
   mayUseReserve(): boolean
   /** The slab that these bytes lie in already, to stay, or -1. */
   slabOf(bytes: Uint8Array, at: number): number
@@ -45,6 +45,9 @@ export interface PublishingHome {
 }
 
 export type PublishFault = { readonly code: 'frameMalformed' | 'sequenceUnexpected'; readonly message: string }
+
+/** A message for more queues than this is looked at for memory by itself: its places cost more than its bytes. */
+const wideFrom = 16
 
 export class Publishing implements CreditHolder {
   publishedSequence = 0
@@ -64,6 +67,11 @@ export class Publishing implements CreditHolder {
     this.#home = home
   }
 
+  /** Bytes that may still be published. */
+  get creditLeft(): number {
+    return this.creditSize > this.publishedSize ? this.creditSize - this.publishedSize : 0
+  }
+
   /** Takes the body of a PUBLISH frame, whose header `checkPublish` has found good. */
   publish(bytes: Uint8Array, flags: number, from: number, to: number): PublishFault | undefined {
     const first = publishFirstSequence(bytes, from)
@@ -75,10 +83,14 @@ export class Publishing implements CreditHolder {
     if (!recordsFill(bytes, records, to, count)) {
       return { code: 'frameMalformed', message: `${count} records were announced and do not fill the frame exactly` }
     }
-    if ((flags & Flag.atomic) !== 0) this.#publishTogether(bytes, flags, records, to, first, count)
-    else this.#publishEach(bytes, flags, records, to, first, count)
+    const { credit } = this.#home
+    const left = this.creditLeft
+    const frameCode = this.#frameCode(flags)
+    if ((flags & Flag.atomic) !== 0) this.#publishTogether(bytes, flags, records, to, first, count, frameCode)
+    else this.#publishEach(bytes, flags, records, to, first, count, frameCode)
     this.confirms.through = this.publishedSequence
-    this.#home.credit.renew(this)
+    credit.used(left - this.creditLeft)
+    credit.renew(this)
     this.#home.changed()
     return undefined
   }
@@ -92,38 +104,38 @@ export class Publishing implements CreditHolder {
     return this.#home.mayUseReserve()
   }
 
-  /** Tells the client of a grant that no CONFIRM has told it of. */
-  writeCredit(output: Output, channel: number): void {
-    output.reserve(creditFrameSize)
-    output.at = writeCredit(output.buffer, output.at, channel, this.creditSequence, this.creditSize)
+  /** Tells the client what has been decided, and of a grant. */
+  write(output: Output, channel: number): void {
+    if (this.confirms.pending) this.confirms.write(output, channel, this.creditSequence, this.creditSize)
+    else if (this.creditUntold) {
+      output.reserve(creditFrameSize)
+      output.at = writeCredit(output.buffer, output.at, channel, this.creditSequence, this.creditSize)
+    }
     this.creditUntold = false
   }
 
-  #publishEach(bytes: Uint8Array, flags: number, from: number, to: number, first: number, count: number): void {
+  #publishEach(bytes: Uint8Array, flags: number, from: number, to: number, first: number, count: number, frameCode: number): void {
     const { slabs } = this.#home.broker
-    const levelRefused = this.#levelRefused(flags)
     let at = from
     let groupStart = from
     let groupFirst = first
     let room = slabs.room
     for (let sequence = first; sequence < first + count; sequence++) {
       const size = 4 + readU32(bytes, at)
-      const code = levelRefused ? ErrorCode.levelUnavailable.code : this.#check(bytes, at, to, size)
+      const code = frameCode !== 0 ? frameCode : this.#check(bytes, at, to, size)
       this.publishedSequence = sequence
+      this.publishedSize += size
       if (code !== 0) {
         this.#take(bytes, flags, groupStart, at, groupFirst)
         this.#refuse(bytes, at, to, sequence, code)
         groupStart = at + size
         groupFirst = sequence + 1
         room = slabs.room
-      } else {
-        this.#home.credit.used(this, size)
-        if (at + size - groupStart > room && at > groupStart) {
-          this.#take(bytes, flags, groupStart, at, groupFirst)
-          groupStart = at
-          groupFirst = sequence
-          room = Infinity
-        }
+      } else if (at + size - groupStart > room && at > groupStart) {
+        this.#take(bytes, flags, groupStart, at, groupFirst)
+        groupStart = at
+        groupFirst = sequence
+        room = Infinity
       }
       at += size
     }
@@ -131,9 +143,9 @@ export class Publishing implements CreditHolder {
   }
 
   /** One outcome for all: the first reason to refuse one refuses the frame. */
-  #publishTogether(bytes: Uint8Array, flags: number, from: number, to: number, first: number, count: number): void {
+  #publishTogether(bytes: Uint8Array, flags: number, from: number, to: number, first: number, count: number, frameCode: number): void {
     const { broker, host } = this.#home
-    let code = this.#levelRefused(flags) ? ErrorCode.levelUnavailable.code : 0
+    let code = frameCode
     let cause = from
     let detail = ''
     for (let at = from; at < to && code === 0; at += 4 + readU32(bytes, at)) {
@@ -142,22 +154,22 @@ export class Publishing implements CreditHolder {
       code = this.#check(bytes, at, to, size)
       if (code === 0) {
         const route = broker.route(host, bytes, at)
-        const refusal = this.#routeRefusal(route, flags, bytes, at)
-        if (refusal !== undefined) {
-          code = refusal.code
-          detail = refusal.detail
-        }
+        code = this.#routeCode(route, flags, bytes, at)
+        if (code !== 0) detail = this.#routeDetail(route, code)
       }
     }
-    if (code === 0 && to - from > this.creditSize - this.publishedSize) code = ErrorCode.creditExceeded.code
+    if (code === 0 && (to - from > this.creditLeft || first + count - 1 > this.creditSequence)) code = ErrorCode.creditExceeded.code
+    if (code !== 0 && detail === '') detail = this.#detail(bytes, cause, to, code)
     this.publishedSequence = first + count - 1
-    if (code === 0) {
-      this.#home.credit.used(this, to - from)
-      this.#take(bytes, flags, from, to, first)
-      return
-    }
-    const words = detail !== '' ? detail : this.#detail(bytes, cause, to, code)
-    for (let sequence = first; sequence < first + count; sequence++) this.confirms.refused(sequence, code, 0, words)
+    this.publishedSize += to - from
+    if (code === 0) this.#take(bytes, flags, from, to, first)
+    else for (let sequence = first; sequence < first + count; sequence++) this.confirms.refused(sequence, code, detail)
+  }
+
+  /** 0, or the code of what is wrong with all messages of a frame. */
+  #frameCode(flags: number): number {
+    if (((flags & Flag.levelMask) >>> Flag.levelShift) > Level.received) return ErrorCode.levelUnavailable.code
+    return this.#home.credit.isFull ? ErrorCode.resourceExhausted.code : 0
   }
 
   /** 0, or the code of what is wrong with the record before anybody looks where it goes. */
@@ -170,7 +182,7 @@ export class Publishing implements CreditHolder {
   /** Copies good neighbours to a slab and routes each. */
   #take(bytes: Uint8Array, flags: number, from: number, to: number, firstSequence: number): void {
     if (from === to) return
-    const { broker, host } = this.#home
+    const { broker, host, credit } = this.#home
     const { slabs } = broker
     const wantsConfirm = (flags & Flag.confirm) !== 0
     let slab = this.#home.slabOf(bytes, from)
@@ -186,36 +198,41 @@ export class Publishing implements CreditHolder {
     for (let at = start; at < end; sequence++) {
       const size = 4 + readU32(buffer, at)
       const route = broker.route(host, buffer, at)
-      const refusal = this.#routeRefusal(route, flags, buffer, at)
-      if (refusal !== undefined) this.confirms.refused(sequence, refusal.code, 0, refusal.detail)
-      else {
+      let code = this.#routeCode(route, flags, buffer, at)
+      if (code === 0 && route.queues.length > wideFrom && credit.isFull) code = ErrorCode.resourceExhausted.code
+      if (code === 0) {
         const id = broker.enqueue(route, slab, at, size, (buffer[at + 5] & RecordFlag.persistent) !== 0)
         if (wantsConfirm) this.confirms.taken(sequence, id, route.queues.length, Level.received)
-      }
+      } else this.confirms.refused(sequence, code, this.confirms.hasRoomForDetail ? this.#routeDetail(route, code) : '')
       at += size
     }
     slabs.settle(slab)
   }
 
-  #routeRefusal(route: Route, flags: number, bytes: Uint8Array, at: number): { code: number; detail: string } | undefined {
+  /** 0, or the code of what keeps the message from going along its route. */
+  #routeCode(route: Route, flags: number, bytes: Uint8Array, at: number): number {
     if (route !== this.#lastRoute) {
       this.#lastRoute = route
-      this.#lastRefusal = this.#home.mayPublish(route, bytes, at)
+      this.#lastRefusal = this.#home.mayPublish(bytes, at)
     }
-    if (this.#lastRefusal !== undefined) return { code: ErrorCode.forbidden.code, detail: this.#lastRefusal }
-    if (route.refusal !== 0) return { code: route.refusal, detail: route.detail }
-    if ((flags & Flag.mandatory) !== 0 && route.queues.length === 0) {
-      return { code: ErrorCode.unroutable.code, detail: 'no queue takes it: nothing is bound for this routing key' }
-    }
-    return undefined
+    if (this.#lastRefusal !== undefined) return ErrorCode.forbidden.code
+    if (route.refusal !== 0) return route.refusal
+    return (flags & Flag.mandatory) !== 0 && route.queues.length === 0 ? ErrorCode.unroutable.code : 0
   }
 
-  #levelRefused(flags: number): boolean {
-    return ((flags & Flag.levelMask) >>> Flag.levelShift) > Level.received
+  #routeDetail(route: Route, code: number): string {
+    switch (code) {
+      case ErrorCode.unroutable.code:
+        return 'no queue takes it: nothing is bound for this routing key'
+      case ErrorCode.resourceExhausted.code:
+        return memoryUsedUp
+      default:
+        return this.#lastRefusal ?? route.detail
+    }
   }
 
   #refuse(bytes: Uint8Array, at: number, to: number, sequence: number, code: number): void {
-    this.confirms.refused(sequence, code, 0, this.#detail(bytes, at, to, code))
+    this.confirms.refused(sequence, code, this.confirms.hasRoomForDetail ? this.#detail(bytes, at, to, code) : '')
   }
 
   #detail(bytes: Uint8Array, at: number, to: number, code: number): string {
@@ -226,8 +243,12 @@ export class Publishing implements CreditHolder {
         return `the credit of this channel is used up (sequence ${this.creditSequence}, ${this.creditSize} bytes); wait for CREDIT`
       case ErrorCode.levelUnavailable.code:
         return 'this broker keeps nothing on disk: ask for level received, or for the best there is'
+      case ErrorCode.resourceExhausted.code:
+        return memoryUsedUp
       default:
         return recordFault(bytes, at, to)?.message ?? ''
     }
   }
 }
+
+const memoryUsedUp = 'the memory for messages is used up; try again when consumers have caught up'

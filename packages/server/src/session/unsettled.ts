@@ -11,8 +11,13 @@
  */
 import assert from 'node:assert'
 import type { Consumer } from '../broker/queues/consumer.js'
+import type { Meter } from './meter.js'
 
 const firstCapacity = 16
+/** A larger ring that has emptied is given back. */
+const idleCapacity = 64 * 1024
+/** Bytes of a place in the ring. */
+const placeSize = 28
 
 /** What is done with each delivery that a range settles. */
 export interface SettleSink {
@@ -30,6 +35,12 @@ export class Unsettled {
   #tail = 0
   /** How many are unsettled. */
   count = 0
+  readonly #meter: Meter
+
+  /** The memory of the ring is counted in `meter`. */
+  constructor(meter: Meter) {
+    this.#meter = meter
+  }
 
   push(tag: number, consumer: Consumer, place: number, size: number): void {
     if (this.#tail - this.#head > this.#mask) this.#makeRoom()
@@ -57,8 +68,10 @@ export class Unsettled {
       sink.settled(consumer, this.#places[i], size, outcome, delayMs)
     }
     this.count -= settled
-    if (this.count === 0) this.#head = this.#tail
-    else while (this.#sizes[this.#head & this.#mask] === 0) this.#head++
+    if (this.count === 0) {
+      this.#head = this.#tail
+      if (this.#mask >= idleCapacity) this.#resize(firstCapacity)
+    } else while (this.#sizes[this.#head & this.#mask] === 0) this.#head++
     return settled
   }
 
@@ -67,6 +80,12 @@ export class Unsettled {
     let count = 0
     for (let position = this.#head; position < this.#tail; position++) if (this.#consumers[position & this.#mask] === consumer) count++
     return count
+  }
+
+  /** The channel has ended, and everything is settled. */
+  close(): void {
+    assert.equal(this.count, 0)
+    this.#resize(firstCapacity)
   }
 
   invariants(): void {
@@ -98,7 +117,12 @@ export class Unsettled {
   }
 
   #makeRoom(): void {
-    const capacity = this.count * 2 > this.#mask + 1 ? (this.#mask + 1) * 2 : this.#mask + 1
+    this.#resize(this.count * 2 > this.#mask + 1 ? (this.#mask + 1) * 2 : this.#mask + 1)
+  }
+
+  /** Moves what is unsettled to a ring of this capacity. */
+  #resize(capacity: number): void {
+    if (capacity !== this.#mask + 1) this.#meter.size += (capacity - this.#mask - 1) * placeSize
     const tags = new Float64Array(capacity)
     const places = new Float64Array(capacity)
     const sizes = new Uint32Array(capacity)

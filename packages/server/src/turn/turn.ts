@@ -2,31 +2,47 @@
  * The turn that joins all rooms of a shard: what has arrived has been accepted already, as it came; the turn lets time
  * pass, hands out what is ready, and sends what follows.
  *
- *     [accept …] ─▶ tick ─▶ credit ─▶ dispatch ─▶ flush each changed session ─▶ arm the timer
+ *     [accept …] ─▶ tick ─▶ waiting requests ─▶ credit ─▶ dispatch ─▶ flush each changed session ─▶ arm the timer
  *
  * At most one turn in an iteration of the loop, whatever came in it: so that many small things leave together. It runs to
  * its end; nothing in it waits.
  */
-import { type ErrorName } from '@waybill/protocol'
+import { encodeControl, FrameType } from '@waybill/protocol'
 import { Broker } from '../broker/broker.js'
 import type { BrokerLimits } from '../broker/limits.js'
+import { Refusal } from '../broker/refusal.js'
 import { slabSize } from '../broker/store/slabs.js'
 import type { Timed } from '../broker/timers/timed.js'
 import { TimerWheel } from '../broker/timers/wheel.js'
 import type { Clock } from '../ports/clock.js'
 import type { Entropy } from '../ports/entropy.js'
 import type { Logger } from '../ports/log.js'
-import type { LandingPlace, Transport } from '../ports/transport.js'
+import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import type { Authenticator } from '../session/access.js'
 import { PublisherCredit } from '../session/credit.js'
+import { IntakeShare } from '../session/intake-share.js'
+import { Meter } from '../session/meter.js'
 import { Output } from '../session/output.js'
-import { Session, type SessionHome, type SessionLimits } from '../session/session.js'
+import type { ListQuery } from '../session/requests.js'
+import { Session, type SessionHome } from '../session/session.js'
+import type { SessionLimits } from '../session/session-home.js'
+import { Drain } from './drain.js'
 import { list } from './lists.js'
+import { Reception, type ReceptionLimits } from './reception.js'
 
-/** Connections that have a slab of their own to land in. */
-const bulkCountMax = 64
+/** Connections that are neither open nor strangers are those that have been told to go: so many times the limit of strangers. */
+const leavingMax = 4
 
-export interface TurnLimits extends BrokerLimits, SessionLimits {
+/** Whoever listens to a connection that was dropped. */
+const nobody: TransportHandler = {
+  ingest: () => undefined,
+  landing: () => undefined,
+  written: () => undefined,
+  ended: () => undefined,
+  closed: () => undefined,
+}
+
+export interface TurnLimits extends BrokerLimits, SessionLimits, ReceptionLimits {
   readonly connectionCount: number
   /** Bytes that messages and unused publisher credit may take together. */
   readonly memorySize: number
@@ -53,16 +69,19 @@ export class Turn implements SessionHome {
   readonly broker: Broker
   readonly credit: PublisherCredit
   readonly output: Output
+  readonly meter = new Meter()
+  readonly intakes: IntakeShare
+  readonly reception: Reception
   readonly sessions = new Set<Session>()
-  #openCount = 0
-  #bulkCount = 0
+  /** Sessions that count among the open ones. */
+  readonly #admitted = new Set<Session>()
   #nextConnection = 1
   #changed: Session[] = []
+  #again = new Set<Session>()
   #wasBlocked = false
   #armedAt = Infinity
   #now: number
-  /** Asked for when the last connection has gone, while draining. */
-  #onIdle: (() => void) | undefined
+  #drain: Drain | undefined
 
   constructor(options: TurnOptions) {
     this.clock = options.clock
@@ -81,7 +100,9 @@ export class Turn implements SessionHome {
       now: this.#now,
     })
     this.output = new Output(this.broker.slabs)
-    this.credit = new PublisherCredit(options.limits.memorySize, () => this.broker.usedSize)
+    this.intakes = new IntakeShare(this.broker.slabs)
+    this.reception = new Reception(options.limits)
+    this.credit = new PublisherCredit(options.limits.memorySize, () => this.broker.usedSize + this.meter.size)
   }
 
   /** Where bytes of connections may land before they are looked at: a range next to where records are kept, so that copying is cheap. */
@@ -92,20 +113,35 @@ export class Turn implements SessionHome {
     return { buffer: slabs.buffer(slab), from, to: from + slabSize }
   }
 
-  /** A connection has come; what it says goes to the session that is returned. */
-  accept(transport: Transport): Session {
-    const session = new Session(this.#nextConnection++, transport, this)
+  /** A connection has come, at `arrivedAt` if that was before now; what it says goes to the session that is returned. */
+  accept(transport: Transport, arrivedAt = this.clock.now()): TransportHandler {
+    const { connectionCount, unauthenticatedCount } = this.limits
+    if (this.sessions.size >= connectionCount + leavingMax * unauthenticatedCount) {
+      this.log('warn', 'connection-dropped', { remote: transport.remote, connectionCount: this.sessions.size })
+      transport.destroy()
+      return nobody
+    }
+    const session = new Session(this.#nextConnection++, transport, this, arrivedAt)
     this.sessions.add(session)
+    if (this.#drain !== undefined) session.drain(0)
+    else if (!this.reception.enter(session)) {
+      const message = `too many connections have not said who they are (at most ${unauthenticatedCount}); try again later`
+      session.fail('limitExceeded', message, { limit: 'unauthenticatedCount' })
+    }
     this.clock.soon(this.run)
     return session
   }
 
-  admit(): { name: ErrorName; message: string } | undefined {
-    if (this.#onIdle !== undefined) return { name: 'shuttingDown', message: 'the broker is going away; connect to another or later' }
-    if (this.#openCount >= this.limits.connectionCount) {
-      return { name: 'limitExceeded', message: `the broker has ${this.#openCount} connections, as many as connectionCount allows` }
+  admit(session: Session): Refusal | undefined {
+    const { connectionCount } = this.limits
+    if (this.#drain !== undefined) return new Refusal('shuttingDown', 'the broker is going away; connect to another or later')
+    if (this.#admitted.size >= connectionCount) {
+      return new Refusal('limitExceeded', `the broker has ${connectionCount} connections, as many as the limit connectionCount allows`, {
+        limit: 'connectionCountMax',
+      })
     }
-    this.#openCount++
+    this.#admitted.add(session)
+    this.reception.leave(session)
     return undefined
   }
 
@@ -116,24 +152,24 @@ export class Turn implements SessionHome {
     this.clock.soon(this.run)
   }
 
-  closed(session: Session): void {
-    if (this.sessions.delete(session) && session.wasAdmitted) this.#openCount--
+  again(session: Session): void {
+    this.#again.add(session)
     this.clock.soon(this.run)
-    if (this.sessions.size === 0) this.#onIdle?.()
   }
 
-  admitBulk(): boolean {
-    if (this.#bulkCount >= bulkCountMax) return false
-    this.#bulkCount++
-    return true
+  ending(session: Session): void {
+    this.reception.leave(session)
+    this.#admitted.delete(session)
   }
 
-  bulkLeft(): void {
-    this.#bulkCount--
+  closed(session: Session): void {
+    this.ending(session)
+    this.sessions.delete(session)
+    this.clock.soon(this.run)
   }
 
-  list(session: Session, request: { kind: string; limit?: number; after?: string; prefix?: string }): object {
-    return list(this, session.host, request)
+  list(session: Session, query: ListQuery): object | Refusal {
+    return list(this.sessions, session.host, query)
   }
 
   /** One turn. */
@@ -141,26 +177,18 @@ export class Turn implements SessionHome {
     const now = this.clock.now()
     this.#now = this.broker.now = now
     this.timers.advance(now, this)
-    if (this.credit.hasWaiting) this.credit.serve()
+    if (this.#again.size > 0) this.#beginAgain()
+    if (this.credit.isAwaited) this.credit.serve()
     this.broker.dispatch()
     this.#tellBlocked()
+    this.#drain?.look()
     while (this.#changed.length > 0) {
       const changed = this.#changed
       this.#changed = []
       for (const session of changed) session.flush()
     }
-    const deadline = this.timers.nextDeadline()
-    if (deadline < this.#armedAt || this.#armedAt <= now) {
-      this.#armedAt = deadline
-      this.clock.arm(deadline, this.#alarm)
-    }
+    this.#arm(now)
     if (this.broker.hasWork) this.clock.soon(this.run)
-  }
-
-  /** The timer is used up, even if nothing is due yet: one of Node's may fire a moment early, and has to be armed again then. */
-  readonly #alarm = (): void => {
-    this.#armedAt = Infinity
-    this.run()
   }
 
   due(owner: Timed, value: number): void {
@@ -174,32 +202,54 @@ export class Turn implements SessionHome {
     return count
   }
 
-  /** Tells every client that the broker goes away within `graceMs`; `idle` is called when the last one has gone. */
-  drain(graceMs: number, idle: () => void): void {
-    this.#onIdle = idle
-    for (const session of this.sessions) session.drain(graceMs)
-    if (this.sessions.size === 0) idle()
+  /**
+   * The broker goes away within `graceMs`: see Drain. `done` is called when the last connection has gone. Called again, it
+   * does not wait for settlements any longer.
+   */
+  drain(graceMs: number, done: () => void): void {
+    if (this.#drain === undefined) this.#drain = new Drain(this.sessions, this.timers, this.clock.now(), graceMs, done)
+    else this.#drain.hurry()
+    this.clock.soon(this.run)
   }
 
-  /** Ends all connections, with what is to be said to them. */
-  end(): void {
-    for (const session of this.sessions) session.fail('shuttingDown', 'the broker has gone away')
+  /** Nothing will happen any more. */
+  stop(): void {
+    for (const session of [...this.sessions]) session.transport.destroy()
+    this.clock.arm(Infinity, this.run)
   }
 
   invariants(): void {
     this.broker.invariants()
     for (const session of this.sessions) session.invariants()
+    this.credit.invariants([...this.sessions].flatMap((session) => [...session.channels].map(({ publishing }) => publishing)))
+  }
+
+  #beginAgain(): void {
+    const sessions = this.#again
+    this.#again = new Set()
+    for (const session of sessions) session.turnBegan()
+  }
+
+  #arm(now: number): void {
+    const deadline = this.timers.nextDeadline()
+    if (deadline >= this.#armedAt && this.#armedAt > now) return
+    this.#armedAt = deadline
+    this.clock.arm(deadline, this.#alarm)
+  }
+
+  /** The timer is used up, even if nothing is due yet: one of Node's may fire a moment early, and has to be armed again then. */
+  readonly #alarm = (): void => {
+    this.#armedAt = Infinity
+    this.run()
   }
 
   #tellBlocked(): void {
     const { blocked } = this.credit
     if (blocked === this.#wasBlocked) return
     this.#wasBlocked = blocked
-    this.log(blocked ? 'warn' : 'info', blocked ? 'publishers-blocked' : 'publishers-unblocked', {
-      reason: 'memory',
-      usedSize: this.broker.usedSize,
-      memorySize: this.credit.budget,
-    })
-    for (const session of this.sessions) session.status(blocked ? { state: 'blocked', reason: 'memory' } : { state: 'unblocked' })
+    const event = blocked ? 'publishers-blocked' : 'publishers-unblocked'
+    this.log(blocked ? 'warn' : 'info', event, { reason: 'memory', usedSize: this.broker.usedSize, memorySize: this.credit.budget })
+    const status = encodeControl(FrameType.status, 0, 0, blocked ? { state: 'blocked', reason: 'memory' } : { state: 'unblocked' })
+    for (const session of this.#admitted) if (session.isOpen) session.say(status)
   }
 }

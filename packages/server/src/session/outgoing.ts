@@ -1,0 +1,92 @@
+// Hot: once a turn for each session that has something to say, and for each write that is complete.
+/**
+ * What one connection is told in a turn, gathered, and sent together at its end:
+ *
+ *     answers ─▶ confirms and credit of each channel ─▶ deliveries ─▶ answers that belong behind them
+ */
+import type { Slabs } from '../broker/store/slabs.js'
+import type { Timers } from '../broker/timers/timed.js'
+import type { Transport } from '../ports/transport.js'
+import type { Channel } from './channel.js'
+import { Congestion, type CongestionHome, type CongestionLimits } from './congestion.js'
+import { Deliveries } from './deliveries.js'
+import { Outbox } from './outbox.js'
+import type { Output } from './output.js'
+import { Replies } from './replies.js'
+
+export class Outgoing {
+  readonly replies = new Replies()
+  readonly deliveries = new Deliveries()
+  readonly #transport: Transport
+  readonly #slabs: Slabs
+  readonly #outbox: Outbox
+  readonly #congestion: Congestion
+  #channels: Channel[] = []
+
+  constructor(home: CongestionHome, slabs: Slabs, timers: Timers, limits: CongestionLimits) {
+    this.#transport = home.transport
+    this.#slabs = slabs
+    this.#outbox = new Outbox(slabs)
+    this.#congestion = new Congestion(home, timers, limits)
+  }
+
+  /** Whether the other end does not take its deliveries: none should be gathered. */
+  get held(): boolean {
+    return this.#congestion.held
+  }
+
+  /** Bytes given to the transport and not gone. */
+  get waitingSize(): number {
+    return this.#outbox.givenSize - this.#transport.takenSize
+  }
+
+  /** A delivery has been gathered. */
+  delivered(): void {
+    if (this.deliveries.size >= this.#congestion.roomSize) this.#congestion.full()
+  }
+
+  /** A channel has confirms, or credit. */
+  channelChanged(channel: Channel): void {
+    if (channel.isChanged) return
+    channel.isChanged = true
+    this.#channels.push(channel)
+  }
+
+  /** Sends what has been gathered. True if that was something. */
+  flush(output: Output, now: number): boolean {
+    const { deliveries } = this
+    output.begin(this.#transport, deliveries.pinned)
+    this.replies.writeBefore(output)
+    for (const channel of this.#channels) {
+      channel.isChanged = false
+      channel.publishing.write(output, channel.id)
+    }
+    this.#channels.length = 0
+    if (deliveries.count > 0) deliveries.write(this.#slabs, output)
+    this.replies.writeAfter(output)
+    const taken = output.end()
+    if (output.sentSize === 0) return false
+    this.#outbox.gave(output.sentSize, deliveries.pinned, taken)
+    if (!taken || this.#congestion.held) this.#congestion.look(now)
+    return true
+  }
+
+  /** The transport has taken something. */
+  written(now: number): void {
+    this.#outbox.release(this.#transport)
+    this.#congestion.look(now)
+  }
+
+  /** Nothing more will be gathered; what was given is on its way. */
+  end(): void {
+    this.#channels = []
+    this.#congestion.stop()
+  }
+
+  /** The transport has gone. */
+  close(): void {
+    this.end()
+    this.#outbox.close()
+    this.deliveries.drop(this.#slabs)
+  }
+}
