@@ -83,8 +83,7 @@ async function runThroughput(peer: Peer, broker: Broker, directory: string, work
       sums: sumsOf(sent, received),
     }
   } finally {
-    producer.stop()
-    consumer.stop()
+    await Promise.all([producer.stop(), consumer.stop()])
   }
 }
 
@@ -114,7 +113,7 @@ async function runLatency(peer: Peer, broker: Broker, workload: Latency, timing:
       sums: sumsOf(sent, received),
     }
   } finally {
-    probe.stop()
+    await probe.stop()
   }
 }
 
@@ -140,7 +139,7 @@ async function runIdle(peer: Peer, broker: Broker, workload: Idle, timing: Timin
       sums: sumsOf(sent, received),
     }
   } finally {
-    holder.stop()
+    await holder.stop()
   }
 }
 

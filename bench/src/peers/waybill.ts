@@ -68,7 +68,7 @@ class WaybillClient implements Client {
             message.ack()
           }
         : (message: Message) => take(lane, message.content)
-      await this.#connection.consume(queue, handler, acks ? { ack: 'manual', prefetch: 1_000 } : { ack: 'none' })
+      await this.#connection.consume(queue, handler, acks ? { ack: 'manual', prefetch: 1_000 } : { ack: 'none', prefetch: 16_000 })
     }
   }
 

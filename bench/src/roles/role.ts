@@ -14,6 +14,10 @@ interface Question {
 }
 type Reply = { readonly id: number; readonly answer: unknown } | { readonly id: number; readonly error: string }
 
+/** For profiles: `BENCH_CLIENT_NODE_ARGS=--cpu-prof`. */
+const nodeArguments = process.env.BENCH_CLIENT_NODE_ARGS?.split(' ') ?? []
+const exitMsMax = 5_000
+
 const children = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL')
@@ -22,14 +26,16 @@ process.once('exit', () => {
 export class RoleProcess<R extends Functions<R>> {
   readonly #child: ChildProcess
   readonly #name: string
+  readonly #exited: Promise<void>
   readonly #open = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
   #asked = 0
   #gone: Error | undefined
 
-  constructor(name: 'producer' | 'consumer' | 'latency' | 'idle', nodeArguments: readonly string[] = []) {
+  constructor(name: 'producer' | 'consumer' | 'latency' | 'idle') {
     this.#name = name
-    this.#child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), { execArgv: [...nodeArguments] })
+    this.#child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), { execArgv: nodeArguments })
     children.add(this.#child)
+    this.#exited = new Promise((resolve) => this.#child.once('exit', () => resolve()))
     this.#child.on('message', (reply: Reply) => this.#settle(reply))
     this.#child.once('exit', (code, signal) => {
       children.delete(this.#child)
@@ -51,8 +57,12 @@ export class RoleProcess<R extends Functions<R>> {
     })
   }
 
-  stop(): void {
-    this.#child.kill('SIGKILL')
+  /** The process ends when its parent leaves; one that does not within 5 s is killed. */
+  async stop(): Promise<void> {
+    if (this.#child.connected) this.#child.disconnect()
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), exitMsMax)
+    await this.#exited
+    clearTimeout(late)
   }
 
   #settle(reply: Reply): void {
