@@ -1,0 +1,233 @@
+/**
+ * What must be true of a broker, whatever clients and the network do. The checkers see the bytes that pass the broker's door, and
+ * nothing else of the workload; from those they know what it must do, and compare.
+ *
+ *     order        first deliveries of a queue stand in the order of publishing, a returned message at its old place
+ *     prefetch     a consumer never holds more messages or bytes than its window
+ *     credit       a client never publishes beyond its credit, none is refused within it; the memory budget holds in every turn
+ *     counts       what was taken is delivered until it is settled, and nothing else is; at the end all sums agree
+ *     identity     a message has one id and one body from its publishing to its last delivery
+ *     redelivered  what comes again says so
+ *     answers      every request is answered once, rightly, in order
+ *     pinned       bytes that are being written do not change
+ *     invariants   those that the broker states itself
+ */
+import type { ErrorName } from '@waybill/protocol'
+import type { Turn } from '../../turn/turn.js'
+import type { SimClock } from '../clock.js'
+import { expect, fail } from '../failure.js'
+import type { SimConnection } from '../network/connection.js'
+import type { Doorkeeper } from '../network/context.js'
+import type { Tally } from '../tally.js'
+import type { PlainRecord } from './frames.js'
+import { ExpectedNames } from './names.js'
+import type { ExpectedQueue, TakenMessage } from './queue.js'
+import { ExpectedSession, type SessionHome, type SessionLimits } from './session.js'
+import { type Breach, Told } from './told.js'
+
+/** `invariants()` walks over everything there is: not in every turn. */
+const invariantsEvery = 16
+
+export interface CheckersOptions {
+  readonly clock: SimClock
+  readonly tally: Tally
+  readonly limits: SessionLimits
+}
+
+export class Checkers implements Doorkeeper, SessionHome {
+  readonly names = new ExpectedNames()
+  readonly tally: Tally
+  readonly limits: SessionLimits
+  batch = 0
+  draining = false
+  readonly #clock: SimClock
+  readonly #sessions = new Map<number, ExpectedSession>()
+  readonly #told = new Map<number, Told>()
+  readonly #spoilt = new Map<string, ErrorName>()
+  readonly #taken: TakenMessage[] = []
+  /** Queues that are gone, for the sums. */
+  readonly #gone: ExpectedQueue[] = []
+  #turn: Turn | undefined
+
+  constructor({ clock, tally, limits }: CheckersOptions) {
+    this.#clock = clock
+    this.tally = tally
+    this.limits = limits
+  }
+
+  watch(turn: Turn): void {
+    this.#turn = turn
+    this.#clock.onTurn = { begin: () => this.#turnBegins(), end: () => this.#turnEnds(turn) }
+  }
+
+  get now(): number {
+    return this.#clock.now()
+  }
+
+  // ─── what the workload says of its own misdeeds ─────────────────────────
+
+  /** With the byte at `at` of what it sends this peer breaks the protocol, and must be told one of these. */
+  expectBreach(connection: SimConnection, at: number, breach: Breach): void {
+    this.#session(connection).breaks(at)
+    this.#told.get(connection.number)!.breaks(breach)
+  }
+
+  /** This request must be refused. */
+  expectRefusal(connection: SimConnection, correlation: number, name: ErrorName): void {
+    this.#session(connection).spoilt.set(correlation, name)
+  }
+
+  /** The message with this name in its body is spoilt, and must be refused wherever it comes. */
+  expectSpoilt(message: string, name: ErrorName): void {
+    this.#spoilt.set(message, name)
+  }
+
+  /** This peer publishes beyond its credit. */
+  expectExcess(connection: SimConnection): void {
+    this.#session(connection).exceeds = true
+  }
+
+  // ─── the door ───────────────────────────────────────────────────────────
+
+  arrived(connection: SimConnection, bytes: Buffer): void {
+    this.#session(connection).arrived(bytes)
+  }
+
+  written(connection: SimConnection, bytes: Buffer): void {
+    this.#session(connection)
+    this.#told.get(connection.number)!.written(bytes)
+  }
+
+  ended(connection: SimConnection): void {
+    const session = this.#session(connection)
+    this.#told.get(connection.number)!.ended()
+    session.release()
+  }
+
+  /** A broker tears a connection down when its end takes too long, or when nothing of what it was sent is taken. */
+  destroyed(connection: SimConnection): void {
+    const session = this.#session(connection)
+    if (session.state === 'over') return
+    const stalledMs = this.now - Math.floor(connection.broker.takenAt)
+    const isStalled = connection.broker.pendingSize > 0 && stalledMs >= this.limits.outboxStallMs
+    expect(isStalled, 'fault', () => `connection ${connection.number} is torn down; it took bytes ${stalledMs} ms ago`)
+    this.tally.count('ended by outboxStalled')
+  }
+
+  closed(connection: SimConnection): void {
+    this.#session(connection).release()
+  }
+
+  /** The broker's authenticator lets a peer in, or refuses it. */
+  authenticated(connection: number, refusal: ErrorName | undefined): void {
+    this.#sessions.get(connection)?.authenticated(refusal)
+  }
+
+  // ─── what sessions ask ──────────────────────────────────────────────────
+
+  spoiltRecord(name: string): ErrorName | undefined {
+    return this.#spoilt.get(name)
+  }
+
+  take(record: PlainRecord, name: string): TakenMessage {
+    const message: TakenMessage = { number: this.#taken.length, name, record: record.bytes, id: undefined }
+    this.#taken.push(message)
+    return message
+  }
+
+  dropQueue(queue: ExpectedQueue): void {
+    this.names.removeQueue(queue.name)
+    queue.delete()
+    for (const consumer of queue.consumers) consumer.over = true
+    queue.consumers.clear()
+    this.#gone.push(queue)
+  }
+
+  // ─── turns ──────────────────────────────────────────────────────────────
+
+  #turnBegins(): void {
+    for (const queue of this.names.queues.values()) queue.turnBegins(this.batch, this.now)
+    for (const session of this.#sessions.values()) session.turnBegins()
+  }
+
+  #turnEnds(turn: Turn): void {
+    this.tally.count('turns')
+    for (const queue of this.names.queues.values()) queue.turnEnds(this.batch)
+    for (const session of this.#sessions.values()) session.turnEnds()
+    this.#expireQueues(turn)
+    const { usedSize } = turn.broker
+    const { unusedSize, budget } = turn.credit
+    expect(usedSize + unusedSize <= budget, 'memory', () => `${usedSize} bytes are used and ${unusedSize} granted, of ${budget}`)
+    if (this.batch % invariantsEvery === 0) this.invariants()
+    this.batch++
+  }
+
+  invariants(): void {
+    try {
+      this.#turn!.invariants()
+      this.#turn!.timers.invariants()
+    } catch (error) {
+      fail('invariants', String((error as Error).stack))
+    }
+  }
+
+  /** A queue that nobody uses goes when its time is over: not before, and before as much again has gone by. */
+  #expireQueues(turn: Turn): void {
+    const { queues } = turn.broker.virtualHosts.get('default')!
+    for (const queue of [...this.names.queues.values()]) {
+      const { expiresMs } = queue.options
+      if (expiresMs === undefined) continue
+      const unusedMs = queue.consumers.size > 0 ? 0 : this.now - queue.usedAt
+      if (queues.has(queue.name)) expect(unusedMs <= 2 * expiresMs + 1, 'expiry', () => `queue '${queue.name}' has been unused for ${unusedMs} ms`)
+      else {
+        expect(unusedMs >= expiresMs, 'expiry', () => `queue '${queue.name}' is gone after ${unusedMs} ms without use, not ${expiresMs}`)
+        this.dropQueue(queue)
+        this.tally.count('queues expired')
+      }
+    }
+  }
+
+  // ─── the end ────────────────────────────────────────────────────────────
+
+  /** Nothing is on its way any more: what was asked is answered, what was taken is accounted for. */
+  atRest(): void {
+    this.invariants()
+    for (const session of this.#sessions.values()) {
+      const { connection, waiting, errors } = session
+      const unanswered = [...waiting.values()].map(({ name, frame }) => `${name} on channel ${frame.channel}`)
+      expect(unanswered.length === 0, 'answer', () => `connection ${connection.number} waits for the answers of ${unanswered.join(', ')}`)
+      expect(errors.length === 0, 'error', () => `connection ${connection.number} was not told ${errors[0]!.name}`)
+      for (const channel of session.channels.values()) {
+        expect(!channel.isUntold, 'confirm', () => `connection ${connection.number} was not told what became of sequence ${channel.undecided[0]!.sequence}`)
+      }
+    }
+    this.#checkIds()
+    for (const queue of [...this.names.queues.values(), ...this.#gone]) this.#checkSums(queue)
+  }
+
+  #checkIds(): void {
+    let last = 0
+    for (const { id, name } of this.#taken) {
+      if (id === undefined) continue
+      expect(id > last, 'identity', () => `message ${name} has id ${id}, one that was taken before it has ${last}`)
+      last = id
+    }
+  }
+
+  /** Published = settled, in one way or another, or still there. */
+  #checkSums(queue: ExpectedQueue): void {
+    const { ends, publishedCount, liveCount } = queue
+    const gone = ends.acked + ends.rejected + ends.purged + ends.deleted + ends.sent
+    expect(publishedCount === gone + liveCount, 'model', () => `queue '${queue.name}': ${publishedCount} published, ${gone} gone, ${liveCount} there`)
+    for (const [end, count] of Object.entries(ends)) this.tally.count(`messages ${end}`, count)
+  }
+
+  #session(connection: SimConnection): ExpectedSession {
+    const there = this.#sessions.get(connection.number)
+    if (there !== undefined) return there
+    const session = new ExpectedSession(connection, this)
+    this.#sessions.set(connection.number, session)
+    this.#told.set(connection.number, new Told(session))
+    return session
+  }
+}

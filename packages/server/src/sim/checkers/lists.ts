@@ -1,0 +1,37 @@
+/**
+ * What LIST must say: everything there is, by name and in order. It is answered in a later turn, so what it says is as of then: before
+ * that turn's deliveries, or after what its timers have done. [P-6.7]
+ */
+import type { ExpectedNames } from './names.js'
+import type { Json } from './requests.js'
+
+export class ExpectedList {
+  readonly #query: Json
+  #before: readonly string[] | undefined
+
+  constructor(query: Json) {
+    this.#query = query
+  }
+
+  turnBegins(names: ExpectedNames): void {
+    this.#before = this.#names(names)
+  }
+
+  /** What is wrong with the answer, or undefined. */
+  test({ items }: Json, names: ExpectedNames): string | undefined {
+    const now = this.#names(names)
+    if (now === undefined) return undefined
+    const field = this.#query.kind === 'queues' ? 'queue' : 'exchange'
+    const found = JSON.stringify((items as Json[]).map((item) => item[field]))
+    const isRight = found === JSON.stringify(now) || found === JSON.stringify(this.#before)
+    return isRight ? undefined : `${now.length} items: ${now.join(', ')}`
+  }
+
+  #names({ queues, exchanges }: ExpectedNames): readonly string[] | undefined {
+    const { kind, after, prefix = '', limit = 100 } = this.#query
+    if (kind !== 'queues' && kind !== 'exchanges') return undefined
+    const all = [...(kind === 'queues' ? queues : exchanges).keys()]
+    const wanted = all.filter((name) => (after === undefined || name > (after as string)) && name.startsWith(prefix as string))
+    return wanted.sort().slice(0, limit as number)
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The simulated network: clients connect, each connection has weather of its own, drawn from the seed.
+ *
+ * What can happen to a connection: pieces of any size down to one byte, latency, a narrow path, small kernel buffers, a reader that
+ * stops for a while, a reset, a cut in one direction or both.
+ */
+import type { Transport, TransportHandler } from '../../ports/transport.js'
+import type { Random } from '../random.js'
+import type { ClientHandlers } from './client-end.js'
+import { SimConnection, type Weather } from './connection.js'
+import type { NetworkContext } from './context.js'
+import { type PipeWeather, pieceSizeMax } from './pipe.js'
+
+export type { Weather } from './connection.js'
+
+export class SimNetwork {
+  readonly #context: NetworkContext
+  readonly #accept: (transport: Transport) => TransportHandler
+  readonly #connections = new Set<SimConnection>()
+  #nextNumber = 1
+  /** No connection is accepted before then. */
+  #refusingUntil = 0
+
+  constructor(context: NetworkContext, accept: (transport: Transport) => TransportHandler) {
+    this.#context = context
+    this.#accept = accept
+  }
+
+  /** Those that are not over at both ends. */
+  get connections(): readonly SimConnection[] {
+    for (const connection of this.#connections) if (connection.isOver) this.#connections.delete(connection)
+    return [...this.#connections]
+  }
+
+  connect(handlers: ClientHandlers, weather: Weather): SimConnection {
+    const { timeline, clock } = this.#context
+    const connection = new SimConnection(this.#nextNumber++, this.#context, weather, handlers)
+    this.#connections.add(connection)
+    timeline.in(weather.up.latencyMs + weather.down.latencyMs, () => {
+      if (timeline.now < this.#refusingUntil) connection.client.close(new Error('connect ECONNREFUSED'))
+      else clock.whenAwake(() => connection.establish(this.#accept), 0)
+    })
+    return connection
+  }
+
+  /** New connections are refused for so long. */
+  refuse(ms: number): void {
+    this.#refusingUntil = this.#context.timeline.now + ms
+  }
+
+  checkPending(): void {
+    for (const connection of this.#connections) connection.checkPending()
+  }
+}
+
+/** Everything at once, and at once: for tests of other things. */
+export function fairWeather(): Weather {
+  const way: PipeWeather = { capacity: 1 << 20, latencyMs: 0.05, sizePerMs: 1 << 20, pieceSize: () => pieceSizeMax }
+  return { up: way, down: way }
+}
+
+/** How the network is today: most paths are good, a few are bad in one way or another. */
+export function randomWeather(random: Random): Weather {
+  return { up: randomWay(random), down: randomWay(random) }
+}
+
+const pieceSizes = [
+  // Crumbs; now and then a large piece, so that a megabyte does not take a million of them.
+  (random: Random) => () => (random.chance(0.03) ? random.spread(1_000, pieceSizeMax) : random.between(1, 3)),
+  (random: Random) => () => random.spread(1, 100),
+  (random: Random) => () => random.spread(1, 4_000),
+  (random: Random) => () => random.spread(20, pieceSizeMax),
+  () => () => pieceSizeMax,
+]
+
+function randomWay(random: Random): PipeWeather {
+  const crumbs = random.chance(0.06)
+  return {
+    capacity: random.chance(0.3) ? random.spread(1_000, 20_000) : random.spread(16_000, 1_000_000),
+    latencyMs: random.chance(0.2) ? random.next() * 80 : 0.05 + random.next(),
+    sizePerMs: random.chance(0.1) ? random.spread(20, 2_000) : random.spread(20_000, 2_000_000),
+    pieceSize: crumbs ? pieceSizes[0]!(random) : random.pick(pieceSizes.slice(1))(random),
+  }
+}

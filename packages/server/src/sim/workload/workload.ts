@@ -1,0 +1,110 @@
+/**
+ * Who acts when: clients and strangers do something, faults happen, all from the seed, until the days of calm, when everybody finishes
+ * and leaves.
+ */
+import type { SimClock } from '../clock.js'
+import type { Random } from '../random.js'
+import { Drainer } from './drainer.js'
+import { faultOf } from './faults.js'
+import { actions, faults } from './profile.js'
+import type { RawChannel } from './raw-channel.js'
+import { RawLife } from './raw-life.js'
+import { stranger } from './strangers.js'
+import type { Peer, World } from './world.js'
+
+/** A client package's client, if the simulation is given one. */
+export type PeerMaker = (world: World, number: number) => Peer
+
+export class Workload {
+  readonly #world: World
+  readonly #clock: SimClock
+  readonly #peers: Peer[] = []
+  readonly #raw: RawLife[] = []
+  readonly #random: Random
+  #drainer: Drainer | undefined
+  #restsUntil = 0
+
+  constructor(world: World, clock: SimClock, makePeer: PeerMaker | undefined) {
+    this.#world = world
+    this.#clock = clock
+    this.#random = world.random('workload')
+    const { rawCount, clientCount, faultEveryMs } = world.profile
+    for (let i = 0; i < rawCount; i++) this.#raw.push(new RawLife(world, i))
+    this.#peers.push(...this.#raw)
+    if (makePeer !== undefined) for (let i = 0; i < clientCount; i++) this.#peers.push(makePeer(world, i))
+    for (const peer of this.#peers) this.#goOn(peer)
+    if (faultEveryMs !== Infinity) this.#expectFault(world.random('faults'), faultEveryMs)
+    this.#expectStranger(world.random('strangers'))
+  }
+
+  /** Nothing new; everybody who is there finishes and leaves. */
+  calm(): void {
+    for (const peer of this.#peers) peer.calm()
+  }
+
+  /** The last one: takes what is left. */
+  drain(): void {
+    this.#drainer = new Drainer(this.#world)
+  }
+
+  get isOver(): boolean {
+    return this.#peers.every((peer) => peer.isGone) && (this.#drainer?.isGone ?? true)
+  }
+
+  get waitsFor(): string {
+    const waiting: { readonly isGone: boolean; readonly waitsFor: string }[] = [...this.#peers]
+    if (this.#drainer !== undefined) waiting.push(this.#drainer)
+    return waiting
+      .filter((peer) => !peer.isGone)
+      .map((peer) => peer.waitsFor)
+      .join('; ')
+  }
+
+  delivered(channel: RawChannel): void {
+    for (const peer of this.#raw) peer.delivered(channel)
+    this.#drainer?.delivered(channel)
+  }
+
+  #goOn(peer: Peer): void {
+    const { timeline, profile } = this.#world
+    timeline.in(this.#random.next() * 2 * profile.thinkMs, () => {
+      if (this.#world.isCalm) return
+      if (timeline.now < this.#restsUntil) {
+        timeline.at(this.#restsUntil, () => this.#goOn(peer))
+        return
+      }
+      peer.act()
+      this.#goOn(peer)
+    })
+  }
+
+  #expectFault(random: Random, everyMs: number): void {
+    const { timeline, profile, network, tally } = this.#world
+    timeline.in(random.next() * 2 * everyMs, () => {
+      if (this.#world.isCalm) return
+      const fault = random.weighted(profile.faultWeights)
+      const up = network.connections.filter(({ established }) => established)
+      const connection = up.length === 0 ? undefined : random.pick(up)
+      if (fault !== undefined) {
+        tally.count(`fault ${fault}`)
+        const rest = (ms: number): void => {
+          this.#restsUntil = timeline.now + ms
+        }
+        faultOf[fault]({ world: this.#world, clock: this.#clock, random, connection, rest })
+      }
+      this.#expectFault(random, everyMs)
+    })
+  }
+
+  #expectStranger(random: Random): void {
+    const { timeline } = this.#world
+    timeline.in(random.spread(50, 3_000), () => {
+      if (this.#world.isCalm) return
+      stranger(this.#world, random)
+      this.#expectStranger(random)
+    })
+  }
+}
+
+/** Every kind of thing that is drawn; a long enough run has all of them. */
+export const kinds: readonly string[] = [...actions.map((action) => `action ${action}`), ...faults.map((fault) => `fault ${fault}`)]

@@ -1,0 +1,48 @@
+/**
+ * `npm run sim -- --seed 17` runs one seed and says what happened; `--trace` prints everything that did.
+ * `npm run sim -- --seeds 500` runs 500, from 1 or from `--seed` on, and stops at the first that fails.
+ *
+ *     --steps N    steps of the busy days, at least (2,500)
+ *     --raw        raw peers only, no client package
+ */
+import { parseArgs } from 'node:util'
+import { simulate, type SimulationReport, Tally } from '../../dist/sim/index.js'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
+    steps: { type: 'string', default: '2500' },
+    trace: { type: 'boolean', default: false },
+    raw: { type: 'boolean', default: false },
+  },
+})
+
+void main()
+
+async function main(): Promise<void> {
+  const first = Number(values.seed)
+  const count = Number(values.seeds)
+  const tally = new Tally()
+  let steps = 0
+  const started = performance.now()
+  for (let seed = first; seed < first + count; seed++) {
+    const print = values.trace ? (line: string) => console.log(line) : undefined
+    const report = await simulate({ seed, stepsMin: Number(values.steps), ...(print === undefined ? {} : { print }) })
+    tally.add(report.tally)
+    steps += report.steps
+    if (report.failure !== undefined) {
+      fail(report)
+      return
+    }
+  }
+  const seconds = (performance.now() - started) / 1000
+  for (const [kind, times] of tally.entries()) console.log(`${String(times).padStart(10)} ${kind}`)
+  console.log(`${count} seeds, ${steps} steps, ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s`)
+}
+
+function fail({ seed, steps, timeMs, failure, lastLines }: SimulationReport): void {
+  for (const line of lastLines) console.log(line)
+  console.log(`\nseed ${seed} failed in step ${steps}, ${Math.round(timeMs)} ms\n${failure!.message}\n\nagain: npm run sim -- --seed ${seed}`)
+  process.exitCode = 1
+}
