@@ -20,6 +20,9 @@ import {
 import { Fields, Malformed } from './fields.js'
 import { type Message, readMessages } from './message.js'
 
+/** As seen from the tool. */
+export type Direction = 'in' | 'out'
+
 export interface Frame {
   readonly type: number
   /** As the specification writes it; `0x55` for an unknown type. */

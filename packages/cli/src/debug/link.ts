@@ -19,8 +19,7 @@ import {
   protocolMajor,
   protocolMinor,
 } from '@waybill/protocol'
-import { type Frame, readFrame } from './frame.js'
-import type { Direction } from './show.js'
+import { type Direction, type Frame, readFrame } from './frame.js'
 import { type Target, targetText } from './target.js'
 
 /** There is no connection: why, and what to do. */

@@ -3,9 +3,9 @@
  *
  * Where it is written is somebody else's affair, so that a terminal can put its prompt below.
  */
-import type { Frame } from './frame.js'
+import type { Direction, Frame } from './frame.js'
 import { hexdump } from './hexdump.js'
-import { type Direction, frameDump, frameJson, frameLines } from './show.js'
+import { frameDump, frameJson, frameLines } from './show.js'
 import type { CommandFailure, Settings } from './steps.js'
 
 /** With hex `auto`, frames up to this size are shown in hex. */

@@ -14,10 +14,9 @@ import {
   WireError,
   writeHeartbeat,
 } from '@waybill/protocol'
-import { type Frame, readFrame } from './frame.js'
+import { type Direction, type Frame, readFrame } from './frame.js'
 import type { Link, LinkListener } from './link.js'
 import type { Screen } from './screen.js'
-import type { Direction } from './show.js'
 import { CommandFailure, type Step, type Steps, type Wait } from './steps.js'
 import { Talk } from './talk.js'
 

@@ -11,11 +11,10 @@
  */
 import { errorByCode } from '@waybill/protocol'
 import { escapeText } from './escape.js'
-import type { Confirmation, Content, Delivery, Frame, Settlement } from './frame.js'
+import type { Confirmation, Content, Direction, Delivery, Frame, Settlement } from './frame.js'
 import { hexdump } from './hexdump.js'
+import { judge } from './judge.js'
 import type { Message } from './message.js'
-
-export type Direction = 'in' | 'out'
 
 const arrows = { in: '←', out: '→' } as const
 const indent = '    '
@@ -32,7 +31,9 @@ export function frameLines(direction: Direction, frame: Frame): string[] {
   // That a delivery says its counts is seen by the counts.
   title.push(...frame.flags.filter((flag) => flag !== 'counts'))
   if (first !== undefined && first !== '') title.push(first)
-  return [title.join(' '), ...firstOf(rest).map((line) => indent + line)]
+  const fault = judge(direction, frame)
+  const below = fault === undefined ? firstOf(rest) : [`against the protocol: ${escapeText(fault)}`, ...firstOf(rest)]
+  return [title.join(' '), ...below.map((line) => indent + line)]
 }
 
 /** A frame of thousands of messages does not scroll everything else away. */
@@ -50,6 +51,7 @@ export function frameDump(frame: Frame, sizeMax?: number): string[] {
 export function frameJson(direction: Direction, frame: Frame): Record<string, unknown> {
   const { name, channel, correlation, flags, content, bytes } = frame
   const { kind, ...fields } = jsonContent(content)
+  const fault = judge(direction, frame)
   return {
     direction,
     frame: name,
@@ -57,6 +59,7 @@ export function frameJson(direction: Direction, frame: Frame): Record<string, un
     ...(correlation === undefined ? {} : { correlation }),
     ...(flags.length === 0 ? {} : { flags }),
     ...fields,
+    ...(fault === undefined ? {} : { fault }),
     ...(kind === 'malformed' ? { hex: Buffer.from(bytes).toString('hex') } : {}),
   }
 }
