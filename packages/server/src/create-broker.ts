@@ -60,7 +60,13 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
   const { handshakeMs, drainMs } = config.limits
   const listener = config.listen === false ? undefined : await listen({ ...config.listen, tls, handshakeMs, clock, log }, turn)
   for (const message of config.warnings) log('warn', 'configuration', { message })
-  log('info', 'broker-started', { version, log: turn.logId, address: listener?.address.address, port: listener?.address.port, tls: tls !== undefined })
+  log('info', 'broker-started', {
+    version,
+    log: turn.logId,
+    address: listener?.address.address,
+    port: listener?.address.port,
+    tls: tls !== undefined,
+  })
 
   let closing: Promise<void> | undefined
   return {
@@ -87,7 +93,12 @@ async function end(turn: Turn, listener: Listener | undefined, graceMs: number, 
 }
 
 function loggerOf({ log }: Config, isQuiet: boolean, clock: Clock): Logger {
-  return makeLogger({ form: log, write: (line) => process.stderr.write(line), wall: () => clock.wall(), levelMin: isQuiet ? 'warn' : 'info' })
+  return makeLogger({
+    form: log,
+    write: (line) => process.stderr.write(line),
+    wall: () => clock.wall(),
+    levelMin: isQuiet ? 'warn' : 'info',
+  })
 }
 
 /** Without users this machine may do everything, and nobody else anything. */

@@ -147,7 +147,12 @@ function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingP
 }
 
 /** `read`: has a socket read from, and returns the one to use. */
-function connect(home: ListenerHome, read: (reader: Pick<TransportHandler, 'ingest' | 'landing'>) => Socket, isTls: boolean, arrivedAt: number): void {
+function connect(
+  home: ListenerHome,
+  read: (reader: Pick<TransportHandler, 'ingest' | 'landing'>) => Socket,
+  isTls: boolean,
+  arrivedAt: number,
+): void {
   let handler: TransportHandler | undefined
   const socket = read({
     ingest: (bytes, from, to) => handler?.ingest(bytes, from, to),

@@ -32,7 +32,8 @@ export class SocketTransport implements Transport {
 
   get takenSize(): number {
     const handle = (this.#socket as unknown as { _handle?: StreamHandle | null })._handle
-    if (!this.tls && handle?.bytesWritten !== undefined && handle.writeQueueSize !== undefined) return handle.bytesWritten - handle.writeQueueSize
+    if (!this.tls && handle?.bytesWritten !== undefined && handle.writeQueueSize !== undefined)
+      return handle.bytesWritten - handle.writeQueueSize
     return this.#given - this.#socket.writableLength
   }
 

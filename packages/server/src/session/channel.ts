@@ -153,7 +153,10 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
       const first = settleFirstTag(bytes, at)
       const last = first + settleCount(bytes, at) - 1
       if (first === 0 || last > this.#lastTag) {
-        refusal ??= new Refusal('tagUnknown', `tags ${first} to ${last} were not all delivered; the last one on this channel is ${this.#lastTag}`)
+        refusal ??= new Refusal(
+          'tagUnknown',
+          `tags ${first} to ${last} were not all delivered; the last one on this channel is ${this.#lastTag}`,
+        )
         continue
       }
       const delayMs = settleDelayMs(bytes, at)
@@ -267,9 +270,13 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
       return new Refusal('requestInvalid', `consumer ${id} is there already on channel ${this.id}; choose another number`)
     }
     if (this.consumers.size + this.#gets.size >= home.consumerCountMax) {
-      return new Refusal('limitExceeded', `channel ${this.id} has ${home.consumerCountMax} consumers, as many as the limit consumerCount allows`, {
-        limit: 'consumerCountMax',
-      })
+      return new Refusal(
+        'limitExceeded',
+        `channel ${this.id} has ${home.consumerCountMax} consumers, as many as the limit consumerCount allows`,
+        {
+          limit: 'consumerCountMax',
+        },
+      )
     }
     const consumer = home.broker.consume(home.host, home.connection, queue, this, options)
     if (!(consumer instanceof Refusal)) consumer.held = home.held

@@ -37,7 +37,9 @@ const commands: { readonly [K in CommandName]: Command<K> } = {
   declareExchange(context, { exchange, type, durable = true, autoDelete = false, internal = false, alternate }) {
     const refused =
       denied(context, 'configure', 'exchange', exchange) ??
-      (alternate === undefined ? undefined : (denied(context, 'read', 'exchange', exchange) ?? denied(context, 'write', 'exchange', alternate)))
+      (alternate === undefined
+        ? undefined
+        : (denied(context, 'read', 'exchange', exchange) ?? denied(context, 'write', 'exchange', alternate)))
     return refused ?? declareExchange(context.channel.broker, context, exchange, { type, durable, autoDelete, internal, alternate })
   },
   checkExchange: (context, { exchange }) => deniedAll(context, 'exchange', exchange) ?? checkExchange(context, exchange),
@@ -56,7 +58,10 @@ const commands: { readonly [K in CommandName]: Command<K> } = {
   purgeQueue: (context, { queue }) => denied(context, 'read', 'queue', queue) ?? purgeQueue(context.channel.broker, context, queue),
   bindQueue: (context, body) => deniedQueueBinding(context, body) ?? bind(context.channel.broker, context, queueBinding(body)),
   unbindQueue: (context, body) => deniedQueueBinding(context, body) ?? unbind(context.channel.broker, context, queueBinding(body)),
-  consume(context, { consumer: id, queue, ack = 'manual', prefetch = 256, prefetchSize = 8 * 1024 * 1024, exclusive = false, priority = 0 }) {
+  consume(
+    context,
+    { consumer: id, queue, ack = 'manual', prefetch = 256, prefetchSize = 8 * 1024 * 1024, exclusive = false, priority = 0 },
+  ) {
     const refused = denied(context, 'read', 'queue', queue)
     return refused ?? context.channel.consume(queue, { id, ack, prefetch, prefetchSize, exclusive, priority, once: false }) ?? {}
   },
@@ -84,7 +89,8 @@ function denied({ access }: CommandContext, verb: Verb, kind: 'queue' | 'exchang
 /** Refused only to whoever has no right at all to the thing: asking whether it is there needs any one of them. */
 function deniedAll(context: CommandContext, kind: 'queue' | 'exchange', name: string): Refusal | undefined {
   const refused = denied(context, 'read', kind, name)
-  if (refused === undefined || denied(context, 'write', kind, name) === undefined || denied(context, 'configure', kind, name) === undefined) return undefined
+  if (refused === undefined || denied(context, 'write', kind, name) === undefined || denied(context, 'configure', kind, name) === undefined)
+    return undefined
   return refused
 }
 

@@ -41,7 +41,17 @@ export class Deliveries {
     return this.#count
   }
 
-  add(slabs: Slabs, channel: number, consumer: number, tag: number, slab: number, offset: number, size: number, id: number, meta: number): void {
+  add(
+    slabs: Slabs,
+    channel: number,
+    consumer: number,
+    tag: number,
+    slab: number,
+    offset: number,
+    size: number,
+    id: number,
+    meta: number,
+  ): void {
     const counts = meta & countsMask
     const last = this.#count - 1
     this.size += size

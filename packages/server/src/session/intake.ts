@@ -167,7 +167,10 @@ export class Intake {
     }
     const charged = isCredited || reader.partialSize <= freePartialSize ? 0 : reader.partialSize
     if (charged === this.#chargedSize || this.#charge(charged)) return
-    this.#home.fail('resourceExhausted', `no room for more of a frame of ${reader.expectedSize} bytes; too many others have begun one and not ended it`)
+    this.#home.fail(
+      'resourceExhausted',
+      `no room for more of a frame of ${reader.expectedSize} bytes; too many others have begun one and not ended it`,
+    )
   }
 
   #charge(size: number): boolean {
@@ -177,7 +180,14 @@ export class Intake {
   }
 
   #enterBulk(): void {
-    if (!this.#canLand || !this.#home.isOpen || this.#reader.expectedSize > bulkReadSize * 4 || this.#chargedSize > 0 || !this.#share.admitBulk()) return
+    if (
+      !this.#canLand ||
+      !this.#home.isOpen ||
+      this.#reader.expectedSize > bulkReadSize * 4 ||
+      this.#chargedSize > 0 ||
+      !this.#share.admitBulk()
+    )
+      return
     this.#bulk = new BulkLanding(this.#share.slabs, this.#reader)
     this.#reads = 0
   }

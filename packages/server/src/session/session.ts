@@ -67,9 +67,7 @@ export type SessionHome = Home<Session>
 /** How long somebody who has not said who it is, or whom a stopping broker waits for, may take to hear why it has to go. */
 const shortLingerMs = 1_000
 
-export class Session
-  implements TransportHandler, IntakeHome, ChannelTableHome, OpeningHome, LivenessHome, CongestionHome, RequestHome
-{
+export class Session implements TransportHandler, IntakeHome, ChannelTableHome, OpeningHome, LivenessHome, CongestionHome, RequestHome {
   readonly connection: number
   readonly transport: Transport
   /** When it came: milliseconds of the clock, and since 1970. */

@@ -41,7 +41,8 @@ export function list(sessions: Iterable<Session>, host: VirtualHost, query: List
       for (const session of sessions) {
         if (!isIn(session, host)) continue
         const { connection } = session
-        for (const channel of session.channels) page.offer(`${fixed(connection)}.${fixed(channel.id)}`, () => channelItem(connection, channel))
+        for (const channel of session.channels)
+          page.offer(`${fixed(connection)}.${fixed(channel.id)}`, () => channelItem(connection, channel))
       }
       break
     case 'consumers':
