@@ -313,6 +313,7 @@ def preface():
         foreign('a person', b'hello there\r\n', 'text'), foreign('a person who types little', b'hi\r\n', 'text'), foreign('a person who only hits return', b'\r\n', 'text'),
         foreign('a word that begins alike, typed', b'WAY\r\n', 'text'),
         foreign('bytes', bytes.fromhex('0001020304050607'), 'bytes'),
+        foreign('a magic with another last letter', b'WAYX\1\0\0\0', 'bytes'),
         foreign('a magic of small letters', b'wayb\1\0\0\0', 'bytes'),
     ]
 
@@ -431,6 +432,8 @@ def invalid():
     malformed('an i64 that is cut', '3.6', record(headers=header('h', 3, bytes(7))))
     malformed('an f64 that is cut', '3.6', record(headers=header('h', 4, bytes(7))))
     malformed('a string without a size', '3.6', record(headers=header('h', 5, b'\0')))
+    malformed('a string and the end', '3.6', record(headers=header('h', 5)))
+    malformed('bytes and the end', '3.6', record(headers=header('h', 6)))
     malformed('a string that is cut', '3.6', record(headers=header('h', 5, b'\0\3ab')))
     malformed('bytes that are cut', '3.6', record(headers=header('h', 6, b'\xff\xff')))
     malformed('a header twice', '3.6', record(headers=header('a', 0) + header('b', 0) + header('a', 1)))

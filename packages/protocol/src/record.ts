@@ -130,7 +130,7 @@ function examineMeta(bytes: Uint8Array, at: number, properties: number, recordEn
   const headersEnd = headers + readU16(bytes, at + 14)
   if (headersEnd > recordEnd) return Problem.parts
   if ((bytes[at + 5] & RecordFlag.brokerSection) !== 0) {
-    if (headersEnd + 2 > recordEnd || headersEnd + 2 + readU16(bytes, headersEnd) > recordEnd) return Problem.parts
+    if (headersEnd + 2 + readU16(bytes, headersEnd) > recordEnd) return Problem.parts
   }
   if ((mask & ~(delivered ? definedMask : supportedMask)) !== 0) return Problem.unsupported
   if (wrongProperty(bytes, properties, headers, mask) >= 0) return Problem.properties

@@ -85,6 +85,20 @@ t.test('record - one that does not lie before the end is a fault of the frame', 
   t.match(recordFault(bytes, 0, end - 1), { code: 'frameMalformed', message: /fill the frame/ })
 })
 
+t.test('record - what lies behind a record is not taken for a part of it', async (t) => {
+  const header = Buffer.from('016800', 'hex')
+  const whole = Buffer.concat([Buffer.from('0000000f01000000000000000000'.padEnd(32, '0'), 'hex'), header])
+  whole.writeUInt16BE(3, 14)
+  t.equal(checkRecord(whole, 0, whole.length), 0, 'a header of three bytes')
+  whole.writeUInt32BE(14, 0)
+  t.equal(errorByCode(checkRecord(whole, 0, whole.length))?.name, 'messageMalformed', 'its last byte is behind the record')
+  const small = Buffer.alloc(32)
+  small.set([0, 0, 0, 11, 1])
+  t.equal(errorByCode(checkRecord(small, 0, 32))?.name, 'frameMalformed', 'a size of 11 has no room for the fixed part')
+  small[3] = 12
+  t.equal(checkRecord(small, 0, 32), 0)
+})
+
 t.test('record - the parts can be judged without the names, and the names without the parts', async (t) => {
   for (const { hex, name } of readVectors<RecordVector>('records.json')) {
     const bytes = Buffer.from(hex, 'hex')
