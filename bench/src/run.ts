@@ -77,7 +77,7 @@ async function runThroughput(peer: Peer, broker: Broker, directory: string, work
       deliveredPerSecond: delivered.perSecond,
       publishedPerSecond: published.perSecond,
       confirmed: workload.confirm === 'each' && peer.confirm !== undefined,
-      brokerCpuPerMillion: (cpuBetween(first, last, 0) / delivered.count) * 1e6,
+      ...brokerCpu(first, last, delivered.count),
       cores: coresBetween(first, last, delivered.seconds),
       brokerMemory: memory,
       sums: sumsOf(sent, received),
@@ -107,7 +107,7 @@ async function runLatency(peer: Peer, broker: Broker, workload: Latency, timing:
         p999: percentile(latencies, 99.9),
         count: latencies.length,
       },
-      brokerCpuPerMillion: (cpuBetween(first, last, 0) / published.count) * 1e6,
+      ...brokerCpu(first, last, published.count),
       cores: coresBetween(first, last, published.seconds),
       brokerMemory: memory,
       sums: sumsOf(sent, received),
@@ -161,6 +161,12 @@ function between(first: Mark | undefined, last: Mark | undefined) {
 
 function cpuBetween(first: CpuTimes, last: CpuTimes, tree: number): number {
   return (last.trees[tree] ?? 0) - (first.trees[tree] ?? 0)
+}
+
+/** Nothing to tell when nothing was delivered, or where the system does not say what a process used. */
+function brokerCpu(first: CpuTimes, last: CpuTimes, count: number): { brokerCpuPerMillion?: number } {
+  const seconds = cpuBetween(first, last, 0)
+  return count === 0 || seconds === 0 ? {} : { brokerCpuPerMillion: (seconds / count) * 1e6 }
 }
 
 /** What is left of the machine's busy time after all that is ours is noise from elsewhere. */
