@@ -25,7 +25,8 @@ import {
 import { UsageProblem } from '../arguments.js'
 import type { Io } from '../io.js'
 import { finishingText, listenProblem, startedLines } from './banner.js'
-import { readFlags } from './flags.js'
+import { readFlags, type ServeFlags } from './flags.js'
+import { terminalLog } from './terminal-log.js'
 
 /**
  * A terminal under npm sends one Ctrl-C twice: to npm, which passes it on, and to us. Within this time it is one; and as the
@@ -39,9 +40,11 @@ export type StartBroker = (options: BrokerOptions) => Promise<Pick<Broker, 'addr
 /** Resolves with the exit code when the broker has stopped. */
 export async function serve(args: readonly string[], io: Io, start: StartBroker = createBroker): Promise<number> {
   const npm = io.env.npm_lifecycle_event !== undefined
+  let flags: ServeFlags
   let config: Config
   try {
-    config = readConfig(args, io)
+    flags = readFlags(args)
+    config = readConfig(flags, io)
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof UsageProblem)) throw error
     io.stderr.write(`${error.message}\n`)
@@ -51,13 +54,16 @@ export async function serve(args: readonly string[], io: Io, start: StartBroker 
     io.stderr.write('listen: false is for a broker inside a program of yours; leave it out here (see createBroker)\n')
     return 2
   }
-  for (const warning of config.warnings)
-    if (config.users.length > 0 || !warning.startsWith('no users')) io.stderr.write(`warning: ${warning}\n`)
+  // The others are in the log.
+  for (const warning of config.warnings) if (warning.startsWith('the variable ')) io.stderr.write(`${warning}\n`)
 
   const { host, port } = config.listen
   let broker: Awaited<ReturnType<StartBroker>>
   try {
-    broker = await start(brokerOptions(config))
+    broker = await start({
+      ...brokerOptions(config),
+      ...(isForPeople(config, flags, io) ? { log: terminalLog((line) => io.stderr.write(line)) } : {}),
+    })
   } catch (error) {
     const problem = error instanceof ConfigError ? error.message : listenProblem(error, host, port, npm)
     if (problem === undefined) throw error
@@ -72,14 +78,15 @@ export async function serve(args: readonly string[], io: Io, start: StartBroker 
     thisMachineOnly: isLoopback(host),
     npm,
   }
+  const stopped = untilStopped(broker, io, config.limits.drainMs)
   io.stdout.write(`${startedLines(started).join('\n')}\n\n`)
-  await untilStopped(broker, io, config.limits.drainMs)
+  await stopped
   return 0
 }
 
 /** Throws ConfigError or UsageProblem. */
-function readConfig(args: readonly string[], io: Io): Config {
-  const { config: file, data = io.env.WAYBILL_DATA, options } = readFlags(args)
+function readConfig({ config: file, data: asked, options }: ServeFlags, io: Io): Config {
+  const data = asked ?? io.env.WAYBILL_DATA
   if (data !== undefined && data !== '') {
     throw new UsageProblem(
       `--data ${data}: nothing can be kept on disk yet, the journal is not built; leave it out, and messages live in memory`,
@@ -101,6 +108,12 @@ function readText(path: string): string | undefined {
 /** What was checked already, as `createBroker` takes it. */
 function brokerOptions({ listen, tls, users, vhosts, limits, log }: Config): BrokerOptions {
   return { listen, ...(tls === undefined ? {} : { tls }), users, vhosts, limits, log, allowPlaintext: true }
+}
+
+/** Whether the log would come between the lines that somebody reads on a terminal, and was not asked for. */
+function isForPeople({ log }: Config, { options }: ServeFlags, io: Io): boolean {
+  const asked = options.log !== undefined || (io.env.WAYBILL_LOG ?? '') !== ''
+  return io.stderr.isTTY === true && log === 'text' && !asked
 }
 
 /** The first signal lets deliveries in flight finish, a later one does not wait for that. */
@@ -138,7 +151,7 @@ export const serveHelp = `waybill serve                runs a broker until it is
   --port N        7670 if left out; 0 is any that is free
   --tls-key FILE --tls-cert FILE    key and certificate, PEM: the port speaks TLS, waybills://
   --allow-plaintext    other machines may connect without TLS, where everybody on the way can read along
-  --log text|json|none    the form of the log, on standard error
+  --log text|json|none    the log, on standard error; on a terminal it is warnings alone, unless it is asked for
   --data DIR      refused: nothing can be kept on disk yet; messages live in memory
 
   Every option of the configuration that is one value has a flag and a variable of the environment:

@@ -10,7 +10,7 @@ import { cert, key } from '../certificate.js'
 import { FakeIo } from '../fake-io.js'
 
 async function startBroker(t: Test): Promise<Broker> {
-  const broker = await createBroker({ listen: { host: '127.0.0.1', port: 0 } })
+  const broker = await createBroker({ listen: { host: '127.0.0.1', port: 0 }, log: 'none' })
   t.teardown(() => broker.close({ graceMs: 0 }))
   return broker
 }

@@ -10,7 +10,7 @@ const enter = '\r'
 
 /** A terminal of 200 columns, connected to a broker, at its first prompt. */
 async function terminal(t: Test, env: Record<string, string> = { NO_COLOR: '1' }) {
-  const broker = await createBroker({ listen: { host: '127.0.0.1', port: 0 } })
+  const broker = await createBroker({ listen: { host: '127.0.0.1', port: 0 }, log: 'none' })
   t.teardown(() => broker.close({ graceMs: 0 }))
   const io = new FakeIo(env)
   const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} })

@@ -229,7 +229,6 @@ t.test('serve - with users and TLS it says who may connect, and how to reach it'
 
   const plain = await configured({ listen: { host: '::' }, users, allowPlaintext: true })
   t.match(plain.out, 'listening waybill://[::]:7670  1 user, and everybody on the way can read along: there is no TLS\n')
-  t.match(plain.err, 'warning: other machines connect without TLS')
 })
 
 t.test('serve - a broker without a listener is for programs, not for this command', async (t) => {
@@ -238,4 +237,34 @@ t.test('serve - a broker without a listener is for programs, not for this comman
   const io = new FakeIo()
   t.equal(await serve(['--config', file], io, failing('NEVER')), 2)
   t.match(io.err, /^listen: false is for a broker inside a program/)
+})
+
+t.test('serve - on a terminal the log is warnings alone, and not those that the banner says; asked for, it is all', async (t) => {
+  const logOf = async (isTTY: boolean, args: string[], env = {}) => {
+    const io = new FakeIo(env)
+    Object.assign(io.stderr, { isTTY })
+    const broker = fakeBroker()
+    void serve(args, io, broker.start)
+    await io.printed('README.md')
+    return { log: broker.options()!.log, io }
+  }
+  const { log, io } = await logOf(true, [])
+  if (typeof log !== 'function') return t.fail('a function was expected')
+  log({ level: 'info', event: 'connection-opened', connection: 1 })
+  log({ level: 'warn', event: 'configuration', message: 'no users are configured: every program may do everything' })
+  log({ level: 'warn', event: 'publishers-blocked', reason: 'memory', usedSize: 12 })
+  log({ level: 'error', event: 'listener-failed', message: 'too many open files' })
+  t.equal(io.err, 'warn publishers-blocked reason=memory usedSize=12\nerror listener-failed message=too many open files\n')
+
+  t.equal((await logOf(false, [])).log, 'text')
+  t.equal((await logOf(true, ['--log', 'text'])).log, 'text')
+  t.equal((await logOf(true, [], { WAYBILL_LOG: 'text' })).log, 'text')
+  t.equal((await logOf(true, ['--log=json'])).log, 'json')
+})
+
+t.test('serve - a variable that looks like one of ours and is none is told of', async (t) => {
+  const io = new FakeIo({ WAYBILL_SOMETHING_ELSE_ALTOGETHER: '1' })
+  void serve([], io, fakeBroker().start)
+  await io.printed('README.md')
+  t.match(io.err, 'the variable WAYBILL_SOMETHING_ELSE_ALTOGETHER is none of the broker')
 })
