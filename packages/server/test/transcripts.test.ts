@@ -29,13 +29,19 @@ async function usersOf({ broker }: Transcript) {
   const everything = { configure: ['*'], write: ['*'], read: ['*'] }
   const users = broker?.users ?? []
   return Promise.all(
-    users.map(async ({ user: name, password }) => ({ name, passwordHash: await hashPassword(password, { cost }), permissions: everything, monitor: true })),
+    users.map(async ({ user: name, password }) => ({
+      name,
+      passwordHash: await hashPassword(password, { cost }),
+      permissions: everything,
+      monitor: true,
+    })),
   )
 }
 
 async function playOnPaper(transcript: Transcript, pieceSize: number): Promise<void> {
   const users = await usersOf(transcript)
-  const authenticator: Authenticator = users.length > 0 ? new UserAuthenticator(users, { now: () => stage.clock.now() }) : { check: (_, done) => done(fullAccess) }
+  const authenticator: Authenticator =
+    users.length > 0 ? new UserAuthenticator(users, { now: () => stage.clock.now() }) : { check: (_, done) => done(fullAccess) }
   const stage = new Stage({ authenticator })
   const peer = stage.connect()
   const player = new TranscriptPlayer(transcript, 'client')

@@ -1,14 +1,11 @@
 /** The channels of one connection: those that are open, and those of which the peer has been told that they are not. [P-2.4, P-2.6] */
 import type { ErrorName } from '@waybill/protocol'
 import { Refusal } from '../broker/refusal.js'
-import type { Logger } from '../ports/log.js'
 import { Channel, type ChannelHome } from './channel.js'
 import type { Replies } from './replies.js'
 
 export interface ChannelTableHome extends ChannelHome {
-  readonly channelCountMax: number
   readonly replies: Replies
-  readonly log: Logger
 }
 
 const idCount = 0x1_0000
@@ -67,9 +64,9 @@ export class ChannelTable {
   }
 
   open(id: number): object | Refusal {
-    const { channelCountMax } = this.#home
-    if (id > channelCountMax) {
-      return new Refusal('limitExceeded', `channel ${id} is above ${channelCountMax}, the limit channelCount`, { limit: 'channelCountMax' })
+    const { channelCount } = this.#home.shard.limits
+    if (id > channelCount) {
+      return new Refusal('limitExceeded', `channel ${id} is above ${channelCount}, the limit channelCount`, { limit: 'channelCountMax' })
     }
     if (this.#open.has(id)) return new Refusal('requestInvalid', `channel ${id} is open`)
     const channel = new Channel(id, this.#home)
@@ -91,12 +88,12 @@ export class ChannelTable {
 
   /** Ends a channel for a fault of the peer; what still comes for it is dropped. */
   fail(channel: Channel, name: ErrorName, message: string): void {
-    const { replies, log, connection } = this.#home
+    const { replies, shard, connection } = this.#home
     this.close(channel)
     this.#silence(channel.id)
     replies.error(channel.id, 0, name, message)
     this.#home.changed()
-    log('warn', 'channel-failed', { connection, channel: channel.id, error: name, message })
+    shard.log('warn', 'channel-failed', { connection, channel: channel.id, error: name, message })
   }
 
   hold(held: boolean): void {

@@ -7,30 +7,28 @@
 import { settleCount, settleDelayMs, settleEntryEnd, settleFirstTag, settleOutcome, noDelay, Outcome } from '@waybill/protocol'
 import type { Broker } from '../broker/broker.js'
 import type { Consumer, ConsumerOptions, Receiver } from '../broker/queues/consumer.js'
+import type { Page } from '../broker/queues/page.js'
 import type { Queue } from '../broker/queues/queue.js'
 import { Refusal } from '../broker/refusal.js'
-import type { Timed, Timers } from '../broker/timers/timed.js'
+import type { Timed } from '../broker/timers/timed.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
-import type { PublisherCredit } from './credit.js'
+import type { Access } from './access.js'
 import type { Deliveries } from './deliveries.js'
-import type { Meter } from './meter.js'
 import { Publishing, type PublishingHome } from './publishing.js'
+import type { Shard } from './shard.js'
 import { type SettleSink, Unsettled } from './unsettled.js'
 
 /** What a channel needs of its session. */
 export interface ChannelHome {
+  readonly shard: Shard
   readonly connection: number
   readonly host: VirtualHost
-  readonly broker: Broker
-  readonly timers: Timers
-  readonly credit: PublisherCredit
-  readonly meter: Meter
+  readonly access: Access
   readonly deliveries: Deliveries
-  readonly messageSizeMax: number
-  readonly consumerCountMax: number
+  /** Whether its consumers get nothing for now. */
   readonly held: boolean
-  readonly holdsUnsettled: boolean
-  mayPublish(bytes: Uint8Array, at: number): string | undefined
+  /** Deliveries of the connection that have to be settled. */
+  readonly unsettledCount: number
   slabOf(bytes: Uint8Array, at: number): number
   /** Something is to be sent at the end of the turn. */
   changed(): void
@@ -70,6 +68,7 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
   readonly publishing: Publishing
   readonly consumers = new Map<number, Consumer>()
   readonly #home: ChannelHome
+  readonly #shard: Shard
   readonly #unsettled: Unsettled
   readonly #gets = new Map<number, PendingGet>()
   #lastTag = 0
@@ -82,25 +81,22 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
   constructor(id: number, home: ChannelHome) {
     this.id = id
     this.#home = home
-    this.#unsettled = new Unsettled(home.meter)
-    this.publishing = new Publishing(this)
-    home.credit.open(this.publishing)
+    this.#shard = home.shard
+    this.#unsettled = new Unsettled(home.shard.meter)
+    this.publishing = new Publishing(this, home.shard)
+    home.shard.credit.open(this.publishing)
   }
 
   get broker(): Broker {
-    return this.#home.broker
+    return this.#shard.broker
   }
 
   get host(): VirtualHost {
     return this.#home.host
   }
 
-  get credit(): PublisherCredit {
-    return this.#home.credit
-  }
-
-  get messageSizeMax(): number {
-    return this.#home.messageSizeMax
+  get access(): Access {
+    return this.#home.access
   }
 
   get unsettledCount(): number {
@@ -111,12 +107,8 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     return this.#lastTag
   }
 
-  mayPublish(bytes: Uint8Array, at: number): string | undefined {
-    return this.#home.mayPublish(bytes, at)
-  }
-
   mayUseReserve(): boolean {
-    return this.#home.holdsUnsettled
+    return this.#home.unsettledCount > 0
   }
 
   slabOf(bytes: Uint8Array, at: number): number {
@@ -129,15 +121,27 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
 
   // ─── delivering ─────────────────────────────────────────────────────────
 
-  deliver(consumer: Consumer, place: number, slab: number, offset: number, size: number, id: number, meta: number): void {
+  deliver(
+    consumer: Consumer,
+    place: number,
+    count: number,
+    page: Page,
+    index: number,
+    slab: number,
+    offset: number,
+    size: number,
+    id: number,
+    meta: number,
+  ): void {
     const home = this.#home
-    const tag = ++this.#lastTag
-    this.#unsettled.push(tag, consumer, place, size)
+    const tag = this.#lastTag + 1
+    this.#lastTag += count
+    this.#unsettled.pushRun(tag, consumer, place, count, page, index)
     if (consumer.ack === 'manual') {
-      this.manualCount++
-      home.unsettledChanged(1)
+      this.manualCount += count
+      home.unsettledChanged(count)
     }
-    home.deliveries.add(home.broker.slabs, this.id, consumer.id, tag, slab, offset, size, id, meta)
+    home.deliveries.add(this.#shard.broker.slabs, this.id, consumer.id, tag, count, slab, offset, size, id, meta)
     home.delivered()
   }
 
@@ -172,8 +176,12 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
   }
 
   settled(consumer: Consumer, place: number, size: number, outcome: number, delayMs: number): void {
-    if (consumer.ack === 'manual') this.manualCount--
-    this.#home.broker.settle(consumer, place, size, outcome, delayMs)
+    this.manualCount--
+    this.#shard.broker.settle(consumer, place, size, outcome, delayMs)
+  }
+
+  returned(consumer: Consumer, count: number, size: number): void {
+    this.#shard.broker.settleGone(consumer, count, size)
   }
 
   // ─── consumers ──────────────────────────────────────────────────────────
@@ -189,7 +197,7 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     const consumer = this.consumers.get(id)
     if (consumer === undefined) return new Refusal('notFound', `no consumer ${id} on channel ${this.id}`)
     this.consumers.delete(id)
-    this.#home.broker.cancel(consumer)
+    this.#shard.broker.cancel(consumer)
     // A GET may have made a queue hand out in the middle of a turn: that goes out before the answer. [P-5.7]
     if (this.#home.deliveries.count > 0) this.#home.flush()
     return { unsettledCount: this.#unsettled.countOf(consumer) }
@@ -203,10 +211,10 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     const get = new PendingGet(this, consumer, correlation)
     this.#gets.set(id, get)
     if (waitMs === 0) {
-      const { broker } = this.#home
+      const { broker } = this.#shard
       broker.dispatchQueue(consumer.queue as Queue)
       if (this.#gets.has(id)) this.got(consumer, false)
-    } else get.timer = this.#home.timers.insert(this.#home.broker.now + waitMs, get, 0)
+    } else get.timer = this.#shard.timers.insert(this.#shard.broker.now + waitMs, get, 0)
     return undefined
   }
 
@@ -214,16 +222,16 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     const get = this.#gets.get(consumer.id)
     if (get === undefined) return
     this.#gets.delete(consumer.id)
-    if (get.timer !== 0) this.#home.timers.cancel(get.timer)
-    if (!found) this.#home.broker.cancel(consumer)
+    if (get.timer !== 0) this.#shard.timers.cancel(get.timer)
+    if (!found) this.#shard.broker.cancel(consumer)
     this.#home.answerLater(this.id, get.correlation, { found })
   }
 
   /** A WINDOW frame: of a consumer, or (0) the credit that the next publish needs. */
   window(id: number, messageCount: number, size: number): void {
     if (id === 0) {
-      this.publishing.neededSize = Math.min(size, this.#home.messageSizeMax)
-      this.#home.credit.renew(this.publishing)
+      this.publishing.neededSize = Math.min(size, this.#shard.limits.messageSizeMax)
+      this.#shard.credit.renew(this.publishing)
       return
     }
     const consumer = this.consumers.get(id)
@@ -246,7 +254,7 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
 
   /** Ends the channel: consumers stop, what they hold goes back to its place. */
   close(): void {
-    const { broker, timers, credit } = this.#home
+    const { broker, timers, credit } = this.#shard
     for (const get of this.#gets.values()) {
       if (get.timer !== 0) timers.cancel(get.timer)
       broker.cancel(get.consumer)
@@ -269,16 +277,12 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     if (this.consumers.has(id) || this.#gets.has(id)) {
       return new Refusal('requestInvalid', `consumer ${id} is there already on channel ${this.id}; choose another number`)
     }
-    if (this.consumers.size + this.#gets.size >= home.consumerCountMax) {
-      return new Refusal(
-        'limitExceeded',
-        `channel ${this.id} has ${home.consumerCountMax} consumers, as many as the limit consumerCount allows`,
-        {
-          limit: 'consumerCountMax',
-        },
-      )
+    const { consumerCount } = this.#shard.limits
+    if (this.consumers.size + this.#gets.size >= consumerCount) {
+      const message = `channel ${this.id} has ${consumerCount} consumers, as many as the limit consumerCount allows`
+      return new Refusal('limitExceeded', message, { limit: 'consumerCountMax' })
     }
-    const consumer = home.broker.consume(home.host, home.connection, queue, this, options)
+    const consumer = this.#shard.broker.consume(home.host, home.connection, queue, this, options)
     if (!(consumer instanceof Refusal)) consumer.held = home.held
     return consumer
   }

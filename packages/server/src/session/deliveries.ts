@@ -8,12 +8,11 @@
  * Each slab that a run lies in is pinned from the first delivery until the transport has taken the bytes.
  */
 import { deliverCountsSize, deliverHeaderSize, Flag, frameHeaderSize, writeDeliverHeader } from '@waybill/protocol'
+import { runSizeMax } from '../broker/queues/consumer.js'
 import { Meta } from '../broker/queues/page.js'
 import type { Slabs } from '../broker/store/slabs.js'
 import type { Output } from './output.js'
 
-/** A run grows up to this many bytes of records (one larger record is a run of its own). */
-const runSizeMax = 128 * 1024
 const countsMask = Meta.countMax | (Meta.countMax << Meta.failureShift) | Meta.redelivered
 
 const nothing = new Uint32Array(0)
@@ -46,6 +45,7 @@ export class Deliveries {
     channel: number,
     consumer: number,
     tag: number,
+    count: number,
     slab: number,
     offset: number,
     size: number,
@@ -67,7 +67,7 @@ export class Deliveries {
       this.#sizes[last] + size <= runSizeMax
     ) {
       this.#sizes[last] += size
-      this.#counts[last]++
+      this.#counts[last] += count
       return
     }
     if (this.#count === this.#capacity) this.#grow()
@@ -75,7 +75,7 @@ export class Deliveries {
     this.#slabs[i] = slab
     this.#offsets[i] = offset
     this.#sizes[i] = size
-    this.#counts[i] = 1
+    this.#counts[i] = count
     this.#consumers[i] = consumer
     this.#metas[i] = counts
     this.#channels[i] = channel

@@ -27,15 +27,14 @@ import {
   prefaceSize,
   refusedPreface,
 } from '@waybill/protocol'
-import type { Logger } from '../ports/log.js'
 import type { Transport } from '../ports/transport.js'
-import type { Access, Authenticator } from './access.js'
+import type { Access } from './access.js'
+import type { Shard } from './shard.js'
 
 export interface OpeningHome {
   readonly connection: number
   readonly transport: Transport
-  readonly authenticator: Authenticator
-  readonly log: Logger
+  readonly shard: Pick<Shard, 'authenticator' | 'log'>
   /** Sends bytes that are not a frame. */
   say(bytes: Uint8Array): void
   /** Ends the connection behind what has been said. */
@@ -88,7 +87,7 @@ export class Opening {
     const answer = check.refused ? { bytes: refusedPreface, refused: true } : answerPreface(check.major, check.minor)
     this.#home.say(answer.bytes)
     if (answer.refused) {
-      this.#home.log('info', 'version-refused', { connection, remote: transport.remote, major: check.major, minor: check.minor })
+      this.#home.shard.log('info', 'version-refused', { connection, remote: transport.remote, major: check.major, minor: check.minor })
       this.#home.end()
       return -1
     }
@@ -155,7 +154,7 @@ export class Opening {
       return
     }
     this.#stage = 'authenticating'
-    const { transport, authenticator } = this.#home
+    const { transport, shard } = this.#home
     const credentials = {
       user: hello.user,
       password: hello.password,
@@ -164,7 +163,7 @@ export class Opening {
       local: transport.local,
       isWanted: () => this.#stage === 'authenticating',
     }
-    authenticator.check(credentials, (outcome) => {
+    shard.authenticator.check(credentials, (outcome) => {
       // The answer may come when the connection has gone.
       if (this.#stage !== 'authenticating') return
       if (typeof outcome !== 'string') this.#home.welcome(hello, correlation, outcome)
@@ -173,8 +172,8 @@ export class Opening {
   }
 
   #refuse({ user, vhost }: HelloRequest, correlation: number, why: string): void {
-    const { connection, transport, log } = this.#home
-    log('warn', 'authentication-failed', { connection, remote: transport.remote, user, vhost, message: why })
+    const { connection, transport, shard } = this.#home
+    shard.log('warn', 'authentication-failed', { connection, remote: transport.remote, user, vhost, message: why })
     this.#home.refuseHello(correlation, 'authenticationFailed', why)
   }
 
@@ -192,8 +191,8 @@ export class Opening {
   }
 
   #refuseForeigner(recognised: Foreign): void {
-    const { connection, transport, log } = this.#home
-    log('info', 'foreign-protocol', { connection, remote: transport.remote, recognised })
+    const { connection, transport, shard } = this.#home
+    shard.log('info', 'foreign-protocol', { connection, remote: transport.remote, recognised })
     this.#home.say(Buffer.from(foreignLine(recognised)))
     this.#home.end()
   }

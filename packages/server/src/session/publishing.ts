@@ -14,32 +14,34 @@ import {
   checkRecord,
   creditFrameSize,
   ErrorCode,
+  exchangeSize,
+  exchangeStart,
   Flag,
+  keySize,
+  keyStart,
   Level,
   publishCount,
   publishFirstSequence,
   publishHeaderSize,
   RecordFlag,
+  readText,
   readU32,
   recordFault,
   recordHeaderSize,
   writeCredit,
 } from '@waybill/protocol'
-import type { Broker } from '../broker/broker.js'
 import type { Route } from '../broker/routing/route.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
+import { type Access, fullAccess } from './access.js'
 import { Confirms } from './confirms.js'
-import type { CreditHolder, PublisherCredit } from './credit.js'
+import type { CreditHolder } from './credit.js'
 import type { Output } from './output.js'
+import type { Shard } from './shard.js'
 
 /** What publishing needs to know of its channel. */
 export interface PublishingHome {
-  readonly broker: Broker
   readonly host: VirtualHost
-  readonly credit: PublisherCredit
-  readonly messageSizeMax: number
-  /** Why the user may not publish to the exchange or queue that the record names, or undefined. Asked when the route is another than the last one. */
-  mayPublish(bytes: Uint8Array, at: number): string | undefined
+  readonly access: Access
   mayUseReserve(): boolean
   /** The slab that these bytes lie in already, to stay, or -1. */
   slabOf(bytes: Uint8Array, at: number): number
@@ -51,6 +53,9 @@ export type PublishFault = { readonly code: 'frameMalformed' | 'sequenceUnexpect
 
 /** Other verdicts are codes of `spec/errors.json`. */
 const Verdict = { good: 0, alike: 1 } as const
+
+/** A channel keeps room for as many between frames. */
+const verdictsIdle = 4096
 
 /** A message for more queues than this is looked at for memory by itself: its places cost more than its bytes. */
 const wideFrom = 16
@@ -66,13 +71,15 @@ export class Publishing implements CreditHolder {
   creditUntold = false
   readonly confirms = new Confirms()
   readonly #home: PublishingHome
+  readonly #shard: Shard
   /** Of the records of the frame at hand. */
   #verdicts = noVerdicts
   #lastRoute: Route | undefined
   #lastRefusal: string | undefined
 
-  constructor(home: PublishingHome) {
+  constructor(home: PublishingHome, shard: Shard) {
     this.#home = home
+    this.#shard = shard
   }
 
   /** Bytes that may still be published. */
@@ -91,13 +98,14 @@ export class Publishing implements CreditHolder {
     const left = this.creditLeft
     const refusedCount = this.#judge(bytes, records, to, first, count, this.#frameCode(flags))
     if (refusedCount < 0) return { code: 'frameMalformed', message: `${count} records were announced and do not fill the frame exactly` }
-    const { credit } = this.#home
+    const { credit } = this.#shard
     this.publishedSequence = first + count - 1
     this.publishedSize += to - records
     if ((flags & Flag.atomic) !== 0) this.#publishTogether(bytes, flags, records, to, first, count, refusedCount)
     else if (refusedCount === 0) this.#take(bytes, flags, records, to, first, 0)
     else this.#publishEach(bytes, flags, records, to, first, count)
     this.confirms.through = this.publishedSequence
+    if (count > verdictsIdle) this.#verdicts = noVerdicts
     credit.used(left - this.creditLeft)
     credit.renew(this)
     this.#home.changed()
@@ -128,9 +136,10 @@ export class Publishing implements CreditHolder {
    * Returns how many are refused, or -1 if the records do not fill the frame.
    */
   #judge(bytes: Uint8Array, from: number, to: number, first: number, count: number, frameCode: number): number {
+    if (count * recordHeaderSize > to - from) return -1
     if (this.#verdicts.length < count) this.#verdicts = new Uint16Array(Math.max(64, 2 ** Math.ceil(Math.log2(count))))
     const verdicts = this.#verdicts
-    const { messageSizeMax } = this.#home
+    const { messageSizeMax } = this.#shard.limits
     let left = this.creditLeft
     let leftCount = this.creditSequence - first + 1
     let refusedCount = 0
@@ -178,7 +187,8 @@ export class Publishing implements CreditHolder {
 
   /** One outcome for all: the first reason to refuse one refuses the frame. */
   #publishTogether(bytes: Uint8Array, flags: number, from: number, to: number, first: number, count: number, refusedCount: number): void {
-    const { broker, host } = this.#home
+    const { broker } = this.#shard
+    const { host } = this.#home
     let code = 0
     let detail = ''
     for (let at = from, i = 0; i < count && code === 0; at += 4 + readU32(bytes, at), i++) {
@@ -199,13 +209,14 @@ export class Publishing implements CreditHolder {
   /** 0, or the code of what is wrong with all messages of a frame. */
   #frameCode(flags: number): number {
     if ((flags & Flag.levelMask) >>> Flag.levelShift > Level.received) return ErrorCode.levelUnavailable.code
-    return this.#home.credit.isFull ? ErrorCode.resourceExhausted.code : 0
+    return this.#shard.credit.isFull ? ErrorCode.resourceExhausted.code : 0
   }
 
   /** Good neighbours, the first of which is message `index` of the frame: into a slab, if they do not lie in one, and each along its route. */
   #take(bytes: Uint8Array, flags: number, from: number, to: number, first: number, index: number): void {
     if (from === to) return
-    const { broker, host, credit } = this.#home
+    const { broker, credit } = this.#shard
+    const { host } = this.#home
     const { slabs } = broker
     let slab = this.#home.slabOf(bytes, from)
     let start = from
@@ -241,7 +252,7 @@ export class Publishing implements CreditHolder {
   #routeCode(route: Route, flags: number, bytes: Uint8Array, at: number): number {
     if (route !== this.#lastRoute) {
       this.#lastRoute = route
-      this.#lastRefusal = this.#home.mayPublish(bytes, at)
+      this.#lastRefusal = publishRefusal(this.#home.access, bytes, at)
     }
     if (this.#lastRefusal !== undefined) return ErrorCode.forbidden.code
     if (route.refusal !== 0) return route.refusal
@@ -266,7 +277,7 @@ export class Publishing implements CreditHolder {
   #detail(bytes: Uint8Array, at: number, to: number, code: number): string {
     switch (code) {
       case ErrorCode.messageTooLarge.code:
-        return `a record of ${4 + readU32(bytes, at)} bytes is larger than messageSizeMax (${this.#home.messageSizeMax})`
+        return `a record of ${4 + readU32(bytes, at)} bytes is larger than messageSizeMax (${this.#shard.limits.messageSizeMax})`
       case ErrorCode.creditExceeded.code:
         return `the credit of this channel is used up (sequence ${this.creditSequence}, ${this.creditSize} bytes); wait for CREDIT`
       case ErrorCode.levelUnavailable.code:
@@ -283,7 +294,18 @@ const noVerdicts = new Uint16Array(0)
 
 /** Whether the record at `at`, of `size` bytes, begins like the good one at `previous`: same flags and names, and neither properties nor headers. */
 function isAlike(bytes: Uint8Array, previous: number, at: number, size: number): boolean {
-  if ((bytes[at + 8] | bytes[at + 9] | bytes[at + 10] | bytes[at + 11] | bytes[at + 12] | bytes[at + 13] | bytes[at + 14] | bytes[at + 15]) !== 0) return false
+  if (
+    (bytes[at + 8] |
+      bytes[at + 9] |
+      bytes[at + 10] |
+      bytes[at + 11] |
+      bytes[at + 12] |
+      bytes[at + 13] |
+      bytes[at + 14] |
+      bytes[at + 15]) !==
+    0
+  )
+    return false
   const end = recordHeaderSize + bytes[at + 6] + bytes[at + 7]
   if (end > size) return false
   for (let i = 4; i < end; i++) if (bytes[previous + i] !== bytes[at + i]) return false
@@ -291,3 +313,12 @@ function isAlike(bytes: Uint8Array, previous: number, at: number, size: number):
 }
 
 const memoryUsedUp = 'the memory for messages is used up; try again when consumers have caught up'
+
+/** Why the user may not publish to the exchange that the record names, or by the default exchange to the queue, or undefined. */
+function publishRefusal(access: Access, bytes: Uint8Array, at: number): string | undefined {
+  if (access === fullAccess) return undefined
+  const size = exchangeSize(bytes, at)
+  if (size > 0) return access.refusal('write', 'exchange', readText(bytes, exchangeStart(at), exchangeStart(at) + size))
+  const start = keyStart(bytes, at)
+  return access.refusal('write', 'queue', readText(bytes, start, start + keySize(bytes, at)))
+}

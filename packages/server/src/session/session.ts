@@ -15,54 +15,52 @@
 import assert from 'node:assert'
 import {
   checkHeartbeat,
-  checkPublish,
-  checkSettle,
-  checkWindow,
   correlationSize,
   encodeControl,
   type ErrorName,
-  exchangeSize,
-  exchangeStart,
   frameFault,
   frameHeaderSize,
   FrameType,
   type HelloRequest,
   heartbeatFrameSize,
-  keySize,
-  keyStart,
   limits as wireLimits,
-  readText,
   sizeFieldSize,
-  windowConsumer,
-  windowMessageCount,
-  windowSize,
   writeHeartbeat,
 } from '@waybill/protocol'
-import type { Broker } from '../broker/broker.js'
 import type { Refusal } from '../broker/refusal.js'
-import type { Timers } from '../broker/timers/timed.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
-import type { Logger } from '../ports/log.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
-import { type Access, type Authenticator, fullAccess } from './access.js'
+import { type Access, fullAccess } from './access.js'
 import type { Channel } from './channel.js'
+import { takeChannelFrame } from './channel-frames.js'
 import { ChannelTable, type ChannelTableHome } from './channel-table.js'
 import type { CongestionHome } from './congestion.js'
-import type { PublisherCredit } from './credit.js'
 import type { Deliveries } from './deliveries.js'
+import { Farewell } from './farewell.js'
 import { Inquiries } from './inquiries.js'
 import { Intake, type IntakeHome } from './intake.js'
 import { Liveness, type LivenessHome } from './liveness.js'
-import type { Meter } from './meter.js'
 import { Opening, type OpeningHome } from './opening.js'
 import { Outgoing } from './outgoing.js'
 import type { Replies } from './replies.js'
 import { carryOut, type ListQuery, type RequestHome } from './requests.js'
-import { helloResult, type SessionHome as Home } from './session-home.js'
+import { helloResult, type Shard } from './shard.js'
 
 export type SessionState = 'opening' | 'open' | 'closing' | 'closed'
 
-export type SessionHome = Home<Session>
+export interface SessionHome extends Shard {
+  /** Counts the session among the open ones, or says why it cannot be one. */
+  admit(session: Session): Refusal | undefined
+  /** It has something to send, or work for the broker: a turn is needed. */
+  changed(session: Session): void
+  /** Call `turnBegan` in the next turn. */
+  again(session: Session): void
+  /** It will say its last words and go: its place is free. */
+  ending(session: Session): void
+  /** Its transport has gone. */
+  closed(session: Session): void
+  list(session: Session, query: ListQuery): object | Refusal
+}
 
 /** How long somebody who has not said who it is, or whom a stopping broker waits for, may take to hear why it has to go. */
 const shortLingerMs = 1_000
@@ -73,7 +71,8 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   /** When it came: milliseconds of the clock, and since 1970. */
   readonly arrivedAt: number
   readonly connectedAt: number
-  readonly channels = new ChannelTable(this)
+  readonly shard: Shard
+  readonly channels: ChannelTable
   state: SessionState = 'opening'
   access: Access = fullAccess
   client: HelloRequest['client'] = { product: '', version: '' }
@@ -91,8 +90,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   readonly #inquiries = new Inquiries()
   #opening: Opening | undefined
   #host: VirtualHost | undefined
-  #closingSince = 0
-  #closingTaken = 0
+  #farewell: Farewell | undefined
 
   constructor(connection: number, transport: Transport, home: SessionHome, arrivedAt: number) {
     const { clock, timers, limits, broker } = home
@@ -100,7 +98,8 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     this.transport = transport
     this.arrivedAt = arrivedAt
     this.connectedAt = clock.wall()
-    this.#home = home
+    this.#home = this.shard = home
+    this.channels = new ChannelTable(this)
     this.#intake = new Intake(this, home.intakes)
     this.#outgoing = new Outgoing(this, broker.slabs, timers, limits)
     this.#liveness = new Liveness(this, timers, limits, arrivedAt, clock.now())
@@ -122,48 +121,12 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     return this.transport.local
   }
 
-  get broker(): Broker {
-    return this.#home.broker
-  }
-
-  get timers(): Timers {
-    return this.#home.timers
-  }
-
-  get credit(): PublisherCredit {
-    return this.#home.credit
-  }
-
-  get meter(): Meter {
-    return this.#home.meter
-  }
-
-  get log(): Logger {
-    return this.#home.log
-  }
-
-  get authenticator(): Authenticator {
-    return this.#home.authenticator
-  }
-
   get replies(): Replies {
     return this.#outgoing.replies
   }
 
   get deliveries(): Deliveries {
     return this.#outgoing.deliveries
-  }
-
-  get messageSizeMax(): number {
-    return this.#home.limits.messageSizeMax
-  }
-
-  get channelCountMax(): number {
-    return this.#home.limits.channelCount
-  }
-
-  get consumerCountMax(): number {
-    return this.#home.limits.consumerCount
   }
 
   get isOpen(): boolean {
@@ -173,10 +136,6 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   /** Whether its consumers get nothing for now. */
   get held(): boolean {
     return this.#outgoing.held || this.isDraining
-  }
-
-  get holdsUnsettled(): boolean {
-    return this.unsettledCount > 0
   }
 
   get heartbeatMs(): number {
@@ -242,13 +201,9 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     if (size > wireLimits.uncreditedFrameSizeMax.value && !this.#intake.isWithinSize(type, size, channelId)) return
     switch (type) {
       case FrameType.publish:
-        this.#publish(bytes, flags, channelId, from, to)
-        return
       case FrameType.settle:
-        this.#settle(bytes, channelId, correlation, from, to)
-        return
       case FrameType.window:
-        this.#window(bytes, channelId, from, to)
+        takeChannelFrame(this, bytes, type, flags, channelId, correlation, from, to)
         return
       case FrameType.heartbeat:
         if (checkHeartbeat(bytes, from, to) !== 0) this.fail('frameMalformed', 'HEARTBEAT has no body')
@@ -257,43 +212,6 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
         this.#home.changed(this)
         carryOut(this, bytes, type, channelId, correlation, from, to)
     }
-  }
-
-  #publish(bytes: Uint8Array, flags: number, channelId: number, from: number, to: number): void {
-    const channel = this.channels.find(channelId, 0)
-    if (channel === undefined) return
-    if (checkPublish(bytes, from, to) !== 0) {
-      this.fail('frameMalformed', 'PUBLISH does not have the layout of clause 4.1')
-      return
-    }
-    const fault = channel.publishing.publish(bytes, flags, from, to)
-    if (fault === undefined) return
-    if (fault.code === 'frameMalformed') this.fail(fault.code, fault.message)
-    else this.channels.fail(channel, fault.code, fault.message)
-  }
-
-  #settle(bytes: Uint8Array, channelId: number, correlation: number, from: number, to: number): void {
-    const channel = this.channels.find(channelId, correlation)
-    if (channel === undefined) return
-    if (checkSettle(bytes, from, to) !== 0) {
-      this.fail('frameMalformed', 'SETTLE does not have the layout of clause 5.4')
-      return
-    }
-    const refusal = channel.settle(bytes, from, to)
-    this.#home.changed(this)
-    if (refusal !== undefined) this.replies.answer(channelId, correlation, refusal)
-    else if (correlation !== 0) this.replies.answer(channelId, correlation, {})
-  }
-
-  #window(bytes: Uint8Array, channelId: number, from: number, to: number): void {
-    const channel = this.channels.find(channelId, 0)
-    if (channel === undefined) return
-    if (checkWindow(bytes, from, to) !== 0) {
-      this.fail('frameMalformed', 'WINDOW does not have the layout of clause 5.3')
-      return
-    }
-    channel.window(windowConsumer(bytes, from), windowMessageCount(bytes, from), windowSize(bytes, from))
-    this.#home.changed(this)
   }
 
   // ─── opening ────────────────────────────────────────────────────────────
@@ -369,14 +287,6 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   consumerEnded(channel: number, consumer: number, reason: 'queue-deleted'): void {
     this.replies.sayLater(encodeControl(FrameType.cancelled, channel, 0, { consumer, reason }))
     this.#home.changed(this)
-  }
-
-  mayPublish(bytes: Uint8Array, at: number): string | undefined {
-    if (this.access === fullAccess) return undefined
-    const size = exchangeSize(bytes, at)
-    if (size > 0) return this.access.refusal('write', 'exchange', readText(bytes, exchangeStart(at), exchangeStart(at) + size))
-    const start = keyStart(bytes, at)
-    return this.access.refusal('write', 'queue', readText(bytes, start, start + keySize(bytes, at)))
   }
 
   list(query: ListQuery): object | Refusal {
@@ -491,22 +401,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     this.#release()
     this.state = 'closing'
     this.#home.ending(this)
-    this.#closingSince = now
-    this.#closingTaken = this.transport.takenSize
-    this.#liveness.closing(lingerMs, now)
-    this.transport.end()
+    this.#farewell = new Farewell(this.transport, this.#liveness, now, lingerMs, this.#home.limits.outboxStallMs)
   }
 
-  /** As long as a slow reader reads on it gets what was said to it, within reason. */
   lingeredTooLong(): void {
-    const { transport } = this
-    const { limits, clock } = this.#home
-    const now = clock.now()
-    const isReading = transport.pendingSize > 0 && transport.takenSize > this.#closingTaken
-    if (isReading && now - this.#closingSince < limits.outboxStallMs) {
-      this.#closingTaken = transport.takenSize
-      this.#liveness.closing(limits.handshakeMs, now)
-    } else transport.destroy()
+    this.#farewell?.timeUp(this.#home.clock.now())
   }
 
   closed(reason: string): void {
@@ -520,7 +419,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     this.#liveness.stop()
     this.#opening = undefined
     this.#home.closed(this)
-    this.log(wasOpening ? 'debug' : 'info', 'connection-closed', { connection, remote: transport.remote, reason })
+    this.shard.log(wasOpening ? 'debug' : 'info', 'connection-closed', { connection, remote: transport.remote, reason })
   }
 
   /** Everything that the connection had goes back to the broker. */
@@ -533,7 +432,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
 
   #logFailure(name: ErrorName, message: string): void {
     const { connection, transport } = this
-    this.log('warn', 'connection-failed', { connection, remote: transport.remote, error: name, message })
+    this.shard.log('warn', 'connection-failed', { connection, remote: transport.remote, error: name, message })
   }
 
   invariants(): void {

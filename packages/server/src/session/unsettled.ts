@@ -11,6 +11,7 @@
  */
 import assert from 'node:assert'
 import type { Consumer } from '../broker/queues/consumer.js'
+import type { Page } from '../broker/queues/page.js'
 import type { Meter } from './meter.js'
 
 const firstCapacity = 16
@@ -22,6 +23,8 @@ const placeSize = 28
 /** What is done with each delivery that a range settles. */
 export interface SettleSink {
   settled(consumer: Consumer, place: number, size: number, outcome: number, delayMs: number): void
+  /** Neighbours of a consumer in mode none: only its window is concerned. */
+  returned(consumer: Consumer, count: number, size: number): void
 }
 
 export class Unsettled {
@@ -49,13 +52,22 @@ export class Unsettled {
     this.#places[i] = place
     this.#sizes[i] = size
     this.#consumers[i] = consumer
-    this.#tail = this.#tail + 1
+    this.#tail++
     this.count++
+  }
+
+  /** Neighbours at once; the size of each stands in `words` of the page, from place `index` of it on. */
+  pushRun(firstTag: number, consumer: Consumer, firstPlace: number, count: number, page: Page, index: number): void {
+    const { words } = page
+    for (let n = 0, at = (index << 2) + 2; n < count; n++, at += 4) this.push(firstTag + n, consumer, firstPlace + n, words[at])
   }
 
   /** Settles what is unsettled of the tags `first` … `last`; returns how many. */
   settle(first: number, last: number, outcome: number, delayMs: number, sink: SettleSink): number {
     let settled = 0
+    let gone: Consumer | undefined
+    let goneCount = 0
+    let goneSize = 0
     for (let position = this.#find(first); position < this.#tail; position++) {
       const i = position & this.#mask
       if (this.#tags[i] > last) break
@@ -65,8 +77,17 @@ export class Unsettled {
       this.#sizes[i] = 0
       this.#consumers[i] = undefined
       settled++
-      sink.settled(consumer, this.#places[i], size, outcome, delayMs)
+      if (consumer.ack === 'none') {
+        if (consumer !== gone) {
+          if (gone !== undefined) sink.returned(gone, goneCount, goneSize)
+          gone = consumer
+          goneCount = goneSize = 0
+        }
+        goneCount++
+        goneSize += size
+      } else sink.settled(consumer, this.#places[i], size, outcome, delayMs)
     }
+    if (gone !== undefined) sink.returned(gone, goneCount, goneSize)
     this.count -= settled
     if (this.count === 0) {
       this.#head = this.#tail

@@ -13,7 +13,7 @@ export function connectionItem(session: Session): ListItems['connections'] {
   let isBlocked = false
   for (const channel of session.channels) {
     consumerCount += channel.consumers.size
-    isBlocked ||= session.credit.isWaiting(channel.publishing)
+    isBlocked ||= session.shard.credit.isWaiting(channel.publishing)
   }
   return {
     connection: session.connection,

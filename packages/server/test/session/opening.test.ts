@@ -129,7 +129,8 @@ t.test('opening - HELLO twice is unexpected', async (t) => {
 t.test('limit openingFrameSizeMax - a frame of 16,384 is read, one more is too large', async (t) => {
   const sized = (size: number) => {
     const json = { client: { product: 'test', version: '1' }, password: '' }
-    const frame = (password: string) => bytesOf([{ type: 'HELLO', correlation: 1, body: Buffer.from(JSON.stringify({ ...json, password })).toString('hex'), flags: 1 }])
+    const frame = (password: string) =>
+      bytesOf([{ type: 'HELLO', correlation: 1, body: Buffer.from(JSON.stringify({ ...json, password })).toString('hex'), flags: 1 }])
     const empty = frame('')
     return frame('x'.repeat(size - (empty.length - 4)))
   }
@@ -162,7 +163,10 @@ t.test('opening - frames behind HELLO wait for its answer, and are carried out i
   const stage = new Stage({ authenticator })
   const peer = stage.connect()
   peer.send(Buffer.concat([preface, bytesOf([hello])]))
-  peer.say({ type: 'OPEN', channel: 1, correlation: 2, json: {} }, { type: 'DECLARE_QUEUE', channel: 1, correlation: 3, json: { queue: 'work' } })
+  peer.say(
+    { type: 'OPEN', channel: 1, correlation: 2, json: {} },
+    { type: 'DECLARE_QUEUE', channel: 1, correlation: 3, json: { queue: 'work' } },
+  )
   t.same(peer.heard(), [])
   t.ok(isWanted())
   answer(fullAccess)

@@ -94,7 +94,12 @@ export class Peer {
   }
 
   /** Publishes bodies to a queue, or wherever `to` says, in one frame. */
-  publish(channel: number, to: string | { exchange?: string; routingKey?: string }, bodies: readonly string[], flags: string[] = ['CONFIRM']): void {
+  publish(
+    channel: number,
+    to: string | { exchange?: string; routingKey?: string },
+    bodies: readonly string[],
+    flags: string[] = ['CONFIRM'],
+  ): void {
     const target = typeof to === 'string' ? { routingKey: to } : to
     const firstSequence = this.#nextSequence.get(channel) ?? 1
     this.#nextSequence.set(channel, firstSequence + bodies.length)
