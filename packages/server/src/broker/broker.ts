@@ -136,6 +136,13 @@ export class Broker implements QueueHome {
     if (!consumer.ended) consumer.queue.wake()
   }
 
+  /** Hot. Deliveries of a consumer in mode none are settled: its window gets them back. */
+  settleGone(consumer: Consumer, count: number, size: number): void {
+    consumer.unsettledCount -= count
+    consumer.unsettledSize -= size
+    if (!consumer.ended) consumer.queue.wake()
+  }
+
   // ─── the turn ───────────────────────────────────────────────────────────
 
   /** Hands out what has become ready. Nothing is ready afterwards that somebody with credit could take. */

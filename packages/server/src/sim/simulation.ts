@@ -14,6 +14,7 @@ import { Checkers } from './checkers/checkers.js'
 import { SimClock } from './clock.js'
 import { seededEntropy } from './entropy.js'
 import { expect, fail, SimulationFailure } from './failure.js'
+import { FrameWords } from './frame-words.js'
 import type { SimConnection } from './network/connection.js'
 import type { Doorkeeper, Landing } from './network/context.js'
 import { SimNetwork } from './network/network.js'
@@ -76,6 +77,7 @@ class Simulation {
   readonly tally = new Tally()
   readonly trace: Trace
   readonly #stepsMin: number
+  readonly #isPrinted: boolean
   readonly #clock: SimClock
   readonly #turn: Turn
   readonly #checkers: Checkers
@@ -88,6 +90,7 @@ class Simulation {
     const random = (purpose: string): Random => Random.of(seed, purpose)
     this.#stepsMin = stepsMin
     this.trace = new Trace(print)
+    this.#isPrinted = print !== undefined
     this.#profile = { ...drawProfile(random('profile')), ...profile }
     this.#clock = new SimClock(this.timeline, random('clock'))
     const limits = limitsOf(this.#profile)
@@ -138,6 +141,7 @@ class Simulation {
   async run(): Promise<void> {
     while (this.timeline.stepCount < this.#stepsMin) await this.#step()
     this.#isCalm = true
+    this.#network.refuse(0)
     this.trace.add(this.timeline.now, 'calm')
     this.#workload.calm()
     await this.#untilOver()
@@ -199,7 +203,12 @@ class Simulation {
   #doorkeeper(): Doorkeeper {
     const { trace, timeline } = this
     const checkers = this.#checkers
-    const note = (connection: SimConnection, what: string, bytes?: Buffer): void => trace.add(timeline.now, `${connection.number} ${what}`, bytes)
+    const words = this.#isPrinted ? new FrameWords() : undefined
+    const note = (connection: SimConnection, what: string, bytes?: Buffer): void => {
+      trace.add(timeline.now, `${connection.number} ${what}`, bytes)
+      if (words === undefined || bytes === undefined) return
+      for (const line of words.of(`${connection.number} ${what}`, bytes)) trace.say(`             ${connection.number} ${what} ${line}`)
+    }
     return {
       arrived(connection, bytes) {
         note(connection, '─▶', bytes)

@@ -21,6 +21,11 @@ export class Trace {
     this.#print?.(line)
   }
 
+  /** What is said for the reader alone, and does not count. */
+  say(line: string): void {
+    this.#print?.(line)
+  }
+
   get hash(): number {
     return this.#hash
   }

@@ -2,6 +2,7 @@
 import { encodeName, type Headers, encodeMeta, recordSizeOf, writeRecord } from '@waybill/protocol'
 import { Broker } from '../../dist/broker/broker.js'
 import type { Consumer, ConsumerOptions, Receiver } from '../../dist/broker/queues/consumer.js'
+import type { Page } from '../../dist/broker/queues/page.js'
 import type { Queue, QueueOptions } from '../../dist/broker/queues/queue.js'
 import { Refusal } from '../../dist/broker/refusal.js'
 import type { Timed } from '../../dist/broker/timers/timed.js'
@@ -86,19 +87,36 @@ export class BrokerRecorder implements Receiver {
     this.broker.settle(consumer, place, size, outcome, delayMs)
   }
 
-  deliver(consumer: Consumer, place: number, slab: number, offset: number, size: number, id: number, meta: number): void {
+  deliver(
+    consumer: Consumer,
+    firstPlace: number,
+    count: number,
+    page: Page,
+    index: number,
+    slab: number,
+    firstOffset: number,
+    runSize: number,
+    firstId: number,
+    meta: number,
+  ): void {
     const bytes = this.broker.slabs.buffer(slab)
-    const body = offset + 16 + bytes[offset + 6]! + bytes[offset + 7]! + bytes.readUInt16BE(offset + 12) + bytes.readUInt16BE(offset + 14)
-    this.deliveries.push({
-      consumer,
-      place,
-      size,
-      id,
-      body: bytes.toString('utf8', body, offset + size),
-      deliveryCount: meta & 0xfff,
-      failureCount: (meta >>> 12) & 0xfff,
-      redelivered: (meta & (1 << 25)) !== 0,
-    })
+    let offset = firstOffset
+    for (let n = 0; n < count; n++) {
+      const size = page.words[((index + n) << 2) + 2]!
+      const body = offset + 16 + bytes[offset + 6]! + bytes[offset + 7]! + bytes.readUInt16BE(offset + 12) + bytes.readUInt16BE(offset + 14)
+      this.deliveries.push({
+        consumer,
+        place: firstPlace + n,
+        size,
+        id: firstId + n,
+        body: bytes.toString('utf8', body, offset + size),
+        deliveryCount: meta & 0xfff,
+        failureCount: (meta >>> 12) & 0xfff,
+        redelivered: (meta & (1 << 25)) !== 0,
+      })
+      offset += size
+    }
+    if (offset !== firstOffset + runSize) throw new Error('the sizes of a run add up to its size')
   }
 
   ended(consumer: Consumer, reason: string): void {

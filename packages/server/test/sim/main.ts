@@ -4,6 +4,7 @@
  *
  *     --steps N    steps of the busy days, at least (2,500)
  *     --raw        raw peers only, no client package
+ *     --all        go on behind a seed that fails, with one line for each
  */
 import { parseArgs } from 'node:util'
 import { simulate, type SimulationReport, Tally } from '../../dist/sim/index.js'
@@ -15,8 +16,11 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '2500' },
     trace: { type: 'boolean', default: false },
     raw: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
   },
 })
+
+const linesMax = 80
 
 void main()
 
@@ -31,8 +35,11 @@ async function main(): Promise<void> {
     const report = await simulate({ seed, stepsMin: Number(values.steps), ...(print === undefined ? {} : { print }) })
     tally.add(report.tally)
     steps += report.steps
-    if (report.failure !== undefined) {
-      fail(report)
+    if (report.failure !== undefined && values.all) {
+      console.log(`seed ${seed}, step ${report.steps}: ${report.failure.message.slice(0, 400)}`)
+      process.exitCode = 1
+    } else if (report.failure !== undefined) {
+      await fail(report)
       return
     }
   }
@@ -41,8 +48,13 @@ async function main(): Promise<void> {
   console.log(`${count} seeds, ${steps} steps, ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s`)
 }
 
-function fail({ seed, steps, timeMs, failure, lastLines }: SimulationReport): void {
-  for (const line of lastLines) console.log(line)
+/** Runs it once more, to tell the end of it frame by frame. */
+async function fail({ seed, steps, timeMs, failure }: SimulationReport): Promise<void> {
+  if (!values.trace) {
+    const lines: string[] = []
+    await simulate({ seed, stepsMin: Number(values.steps), print: (line) => lines.push(line) })
+    for (const line of lines.slice(-linesMax)) console.log(line)
+  }
   console.log(`\nseed ${seed} failed in step ${steps}, ${Math.round(timeMs)} ms\n${failure!.message}\n\nagain: npm run sim -- --seed ${seed}`)
   process.exitCode = 1
 }

@@ -1,5 +1,6 @@
 // Hot: asked for each delivery.
 import assert from 'node:assert'
+import type { Page } from './page.js'
 
 
 /** The queue as its consumers see it. */
@@ -12,12 +13,30 @@ export interface DeliverySource {
   removeConsumer(consumer: Consumer): void
 }
 
+/** A run is at most this many bytes of records; one larger record is a run of its own. */
+export const runSizeMax = 128 * 1024
+
 /**
- * Where deliveries go: the channel that a consumer belongs to. Called for each delivery, so it only writes into
+ * Where deliveries go: the channel that a consumer belongs to. Called for each run of deliveries, so it only writes into
  * typed arrays; the bytes stay where they are until the end of the turn.
  */
 export interface Receiver {
-  deliver(consumer: Consumer, place: number, slab: number, offset: number, size: number, id: number, meta: number): void
+  /**
+   * `count` messages from `place` on: their records lie side by side in a slab, `size` bytes from `offset`; their ids follow on `id`; `meta` is that of each.
+   * The size of each stands in `words` of the page, from place `index` of it on.
+   */
+  deliver(
+    consumer: Consumer,
+    place: number,
+    count: number,
+    page: Page,
+    index: number,
+    slab: number,
+    offset: number,
+    size: number,
+    id: number,
+    meta: number,
+  ): void
   /** The broker has ended the consumer: its queue is gone. */
   ended(consumer: Consumer, reason: 'queue-deleted'): void
   /** A `get` is over: it has had its message, or nothing came in time. */

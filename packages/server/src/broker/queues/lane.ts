@@ -87,21 +87,25 @@ export class Lane {
     }
   }
 
-  /** Takes the place that `firstReady` has found: it is away now. */
-  takeFound(): void {
+  /** Takes `count` ready places, in all `size` bytes, from the one that `firstReady` has found: they are away now. */
+  takeFound(count: number, size: number): void {
     const page = this.found!
-    const index = this.foundIndex
-    page.ready[index >> 5] &= ~(1 << (index & 31))
-    page.readyCount--
-    this.readyCount--
-    this.readySize -= page.words[(index << 2) + 2]
+    const ready = page.ready
+    for (let index = this.foundIndex, end = index + count; index < end; ) {
+      const bits = Math.min(32 - (index & 31), end - index)
+      ready[index >> 5] &= ~((bits === 32 ? -1 : (1 << bits) - 1) << (index & 31))
+      index += bits
+    }
+    page.readyCount -= count
+    this.readyCount -= count
+    this.readySize -= size
   }
 
   /** Takes any ready place. */
   take(place: number): void {
     this.found = this.page(place)!
     this.foundIndex = place & indexMask
-    this.takeFound()
+    this.takeFound(1, this.found.words[(this.foundIndex << 2) + 2])
   }
 
   /** Puts a place that is away back: ready, where it was. */
@@ -119,12 +123,17 @@ export class Lane {
 
   /** Empties a place that is away. The caller releases the bytes. */
   remove(place: number): void {
+    this.removeRun(place, 1, this.page(place)!.words[((place & indexMask) << 2) + 2])
+  }
+
+  /** Empties places of one page that are away, in all `size` bytes. The caller releases the bytes. */
+  removeRun(place: number, count: number, size: number): void {
     const page = this.page(place)!
-    const at = (place & indexMask) << 2
-    this.liveCount--
-    this.liveSize -= page.words[at + 2]!
-    page.words[at + 2] = 0
-    if (--page.liveCount === 0) this.#drop(place)
+    const { words } = page
+    for (let at = ((place & indexMask) << 2) + 2, end = at + count * 4; at < end; at += 4) words[at] = 0
+    this.liveCount -= count
+    this.liveSize -= size
+    if ((page.liveCount -= count) === 0) this.#drop(place)
   }
 
   /** The page of a place, or undefined when nothing of that page is left. */

@@ -13,10 +13,10 @@ import assert from 'node:assert'
 import { Outcome } from '@waybill/protocol'
 import type { Slabs } from '../store/slabs.js'
 import type { Timed } from '../timers/timed.js'
-import type { Consumer, DeliverySource } from './consumer.js'
+import { type Consumer, type DeliverySource, runSizeMax } from './consumer.js'
 import { ConsumerRing } from './consumer-ring.js'
 import { Lane } from './lane.js'
-import { Meta, type Page, type PagePool, pageSize } from './page.js'
+import { Meta, type PagePool, pageSize } from './page.js'
 
 /** How many messages a consumer among several gets at a time, at most: enough to share the cost of a frame. */
 const shareMax = 64
@@ -141,19 +141,16 @@ export class Queue implements Timed, DeliverySource {
     const lane = this.#lane
     while (lane.readyCount > 0) {
       let place = lane.firstReady()
-      let page = lane.found!
-      let at = lane.foundIndex << 2
-      const consumer = this.consumers.next(page.words[at + 2])
+      const consumer = this.consumers.next(lane.found!.words[(lane.foundIndex << 2) + 2])
       if (consumer === undefined) return
-      let share = this.consumers.size === 1 ? Infinity : Math.min(shareMax, Math.max(1, Math.floor(lane.readyCount / (2 * this.consumers.size))))
+      const { size: among } = this.consumers
+      let share = among === 1 ? lane.readyCount : Math.min(shareMax, Math.max(1, Math.floor(lane.readyCount / (2 * among))))
+      if (consumer.once) share = 1
       for (;;) {
-        lane.takeFound()
-        this.#deliver(consumer, place, page, at)
-        if (consumer.once || --share <= 0 || lane.readyCount === 0) break
+        share -= this.#deliverRun(consumer, place, share)
+        if (share <= 0) break
         place = lane.firstReady()
-        page = lane.found!
-        at = lane.foundIndex << 2
-        if (!consumer.canTake(page.words[at + 2])) break
+        if (!consumer.canTake(lane.found!.words[(lane.foundIndex << 2) + 2])) break
       }
       if (consumer.once) {
         this.removeConsumer(consumer)
@@ -269,24 +266,49 @@ export class Queue implements Timed, DeliverySource {
     }
   }
 
-  #deliver(consumer: Consumer, place: number, page: Page, at: number): void {
-    const words = page.words
+  /**
+   * Delivers the place that the lane has found, for which the consumer has credit, and of those behind it as many as make a run with it, have credit and
+   * are in the share. Returns how many.
+   */
+  #deliverRun(consumer: Consumer, place: number, share: number): number {
+    const lane = this.#lane
+    const page = lane.found!
+    const { words, ids, ready } = page
+    const first = lane.foundIndex
+    let at = first << 2
     const slab = words[at]
-    const size = words[at + 2]
-    let meta = words[at + 3]
-    if ((meta & Meta.countMax) < Meta.countMax) meta++
-    consumer.unsettledCount++
+    const offset = words[at + 1]
+    const meta = words[at + 3]
+    const id = ids[first]
+    let size = words[at + 2]
+
+    const countMax = Math.min(share, consumer.prefetch - consumer.unsettledCount, ids.length - first, page.readyCount)
+    const sizeMax = Math.min(runSizeMax, consumer.prefetchSize - consumer.unsettledSize)
+    let count = 1
+    for (let index = first + 1; count < countMax; index++) {
+      at += 4
+      if (((ready[index >> 5] >>> (index & 31)) & 1) === 0 || words[at] !== slab || words[at + 1] !== offset + size) break
+      if (ids[index] !== id + count || words[at + 3] !== meta || size + words[at + 2] > sizeMax) break
+      size += words[at + 2]
+      count++
+    }
+
+    lane.takeFound(count, size)
+    consumer.unsettledCount += count
     consumer.unsettledSize += size
-    consumer.deliveredCount++
-    this.counters.delivered++
-    consumer.receiver.deliver(consumer, place, slab, words[at + 1], size, page.ids[at >> 2], meta)
+    consumer.deliveredCount += count
+    this.counters.delivered += count
+    const delivered = (meta & Meta.countMax) < Meta.countMax ? meta + 1 : meta
+    consumer.receiver.deliver(consumer, place, count, page, first, slab, offset, size, id, delivered)
     if (consumer.ack === 'none') {
       this.#slabs.release(slab, size)
-      this.#lane.remove(place)
-      return
+      lane.removeRun(place, count, size)
+    } else {
+      const away = delivered | Meta.unsettled | Meta.redelivered
+      for (let i = (first << 2) + 3, end = i + count * 4; i < end; i += 4) words[i] = away
+      this.unsettledCount += count
+      this.unsettledSize += size
     }
-    words[at + 3] = meta | Meta.unsettled | Meta.redelivered
-    this.unsettledCount++
-    this.unsettledSize += size
+    return count
   }
 }

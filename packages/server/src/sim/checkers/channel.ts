@@ -50,6 +50,8 @@ export class ExpectedChannel {
   creditSequence = 0
   creditSize = 0
   through = 0
+  /** It is being closed, or its connection is: a `get` need not wait any longer. */
+  isClosing = false
   readonly undecided: Undecided[] = []
 
   constructor(id: number) {

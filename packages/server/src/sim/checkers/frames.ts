@@ -50,7 +50,9 @@ export class PlainReader {
     if (this.#size < 8) return undefined
     if (this.#chunks[0]!.length < 8) this.#chunks = [Buffer.concat(this.#chunks)]
     const size = 4 + this.#chunks[0]!.readUInt32BE(0)
-    if (this.#size < size) return undefined
+    // Who breaks the protocol is not read any further: the broker has to notice, and does not read on either.
+    const isFrame = size >= ((this.#chunks[0]![5]! & 1) === 0 ? 8 : 12)
+    if (!isFrame || this.#size < size) return undefined
     const bytes = this.#take(size)
     const flags = bytes[5]!
     const correlated = (flags & 1) !== 0

@@ -180,6 +180,7 @@ export class ExpectedSession {
     switch (frame.type) {
       case FrameType.publish:
         if (publish(this.home, channel, frame, this.exceeds)) return
+        channel.isClosing = true
         this.#closeChannel(channel)
         this.#failsChannel(channel.id, 'sequenceUnexpected')
         return
@@ -251,6 +252,7 @@ export class ExpectedSession {
   #close(id: number): ExpectedAnswer {
     const channels = id === 0 ? [...this.channels.values()] : [this.channels.get(id)]
     const [first] = channels
+    for (const channel of channels) if (channel !== undefined) channel.isClosing = true
     if (id !== 0) {
       if (first === undefined) return refused('channelUnknown')
       this.#closeChannel(first)
@@ -295,7 +297,8 @@ export class ExpectedSession {
           channel.gets.delete(correlation)
           this.leave(consumer)
           if (found !== came) return `found ${came}`
-          return came || consumer.queue.deleted || this.home.now >= until ? undefined : `an answer at ${until} at the earliest`
+          const isTime = came || consumer.queue.deleted || channel.isClosing || this.home.now >= until
+          return isTime ? undefined : `an answer at ${until} at the earliest`
         },
       }
     })

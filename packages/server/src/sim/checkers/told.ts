@@ -46,7 +46,7 @@ export class Told {
   /** The broker ends the connection, without being asked if nobody has closed it. */
   ended(): void {
     const { connection, isBroken, state } = this.#session
-    if (!isBroken || this.#breach === undefined || state === 'over') return
+    if (!isBroken || this.#breach === undefined || state === 'over' || connection.client.isLeaving) return
     const { number } = connection
     if (this.#breach.includes('text')) expect(/^[^\r\n]+\r\n$/.test(this.#text), 'fault', () => `connection ${number}: not one line: ${this.#text}`)
     else if (this.#breach.includes('version')) expect(this.#reader.preface?.[7] === 1, 'fault', () => `connection ${number}: the version was not refused`)

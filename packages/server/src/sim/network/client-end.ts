@@ -24,6 +24,7 @@ export class ClientEnd {
   #earlySize = 0
   #earlyEnd = false
   #isReadOut = false
+  #hasEnded = false
   #closing = false
   #closed = false
 
@@ -40,6 +41,11 @@ export class ClientEnd {
 
   get isClosed(): boolean {
     return this.#closed
+  }
+
+  /** It has ended, or is about to: nothing more will come from it. */
+  get isLeaving(): boolean {
+    return this.#closing || this.#hasEnded
   }
 
   checkPending(): void {
@@ -62,6 +68,7 @@ export class ClientEnd {
   }
 
   end(): void {
+    this.#hasEnded = true
     if (this.#early !== undefined) this.#earlyEnd = true
     else if (!this.#closing) this.#outflow.end()
   }

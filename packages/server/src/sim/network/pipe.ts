@@ -95,6 +95,7 @@ export class Pipe {
   /** Nothing comes through any more, and nobody is told. */
   cut(): void {
     this.#cut = true
+    this.#readable = false
     if (this.#pump !== undefined) this.#timeline.cancel(this.#pump)
   }
 

@@ -103,7 +103,7 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
 
   list({ peer, random }) {
     const kind = random.pick(['connections', 'channels', 'exchanges', 'bindings', 'queues', 'consumers'])
-    const body = { kind, ...maybe(random, 'limit', () => random.spread(1, 1_000)), ...(random.chance(0.2) ? { prefix: 'q' } : {}) }
+    const body = { kind, ...maybe(random, 'limit', () => random.spread(1, 1_000)), ...(kind === 'queues' && random.chance(0.3) ? { prefix: 'q' } : {}) }
     peer.request(FrameType.list, 0, body, () => undefined)
   },
 

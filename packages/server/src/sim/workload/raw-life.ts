@@ -53,6 +53,7 @@ export class RawLife implements Peer {
   calm(): void {
     const { timeline } = this.#world
     timeline.in(this.#random.spread(1, 200), () => {
+      if (!this.#peer.isOpen) return
       for (const channel of this.#peer.channels.values()) if (channel.isOpen) channel.settle(0, channel.unsettled.length, Outcome.ack)
       this.#peer.close()
     })

@@ -21,7 +21,7 @@ export class Vocabulary {
 
   /** An exchange has a type of its own, by its name; now and then somebody is mistaken. */
   typeOf(exchange: string): ExchangeType {
-    return exchangeTypes[exchangeNames.indexOf(exchange as never) % exchangeTypes.length]!
+    return exchangeTypes[Math.max(0, exchangeNames.indexOf(exchange as never)) % exchangeTypes.length]!
   }
 
   key(random: Random): string {

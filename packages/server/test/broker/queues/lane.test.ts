@@ -13,7 +13,7 @@ function laneWith(count: number): Lane {
 function takeAll(lane: Lane): number[] {
   const places: number[] = []
   for (let place = lane.firstReady(); place >= 0; place = lane.firstReady()) {
-    lane.takeFound()
+    lane.takeFound(1, lane.found!.words[lane.foundIndex * 4 + 2]!)
     places.push(place)
   }
   return places
@@ -30,15 +30,35 @@ t.test('lane - places come out in the order they went in', async (t) => {
   lane.invariants()
 })
 
+t.test('lane - a run is taken and removed at once', async (t) => {
+  for (const [from, count] of [
+    [0, 32],
+    [5, 3],
+    [31, 2],
+    [10, 200],
+    [960, 64],
+  ] as const) {
+    const lane = laneWith(pageSize)
+    for (let place = 0; place < from; place++) lane.take(place)
+    lane.firstReady()
+    lane.takeFound(count, count * 10)
+    t.equal(lane.firstReady(), from + count < pageSize ? from + count : -1, `${count} from ${from}`)
+    lane.invariants()
+    lane.removeRun(from, count, count * 10)
+    t.equal(lane.liveCount, pageSize - count)
+    lane.invariants()
+  }
+})
+
 t.test('lane - what is put back comes out where it was, before what is behind it', async (t) => {
   const lane = laneWith(2500)
   for (let i = 0; i < 2000; i++) lane.take(i)
   lane.putBack(1500)
   lane.putBack(3)
   t.equal(lane.firstReady(), 3)
-  lane.takeFound()
+  lane.take(3)
   t.equal(lane.firstReady(), 1500)
-  lane.takeFound()
+  lane.take(1500)
   t.equal(lane.firstReady(), 2000)
   lane.invariants()
 })
@@ -97,7 +117,7 @@ t.test('lane - agrees with a sorted list under random commands', async (t) => {
       else if (dice < pushing + 2 && ready.size > 0) {
         const place = lane.firstReady()
         if (step % 16 === 0) assert.equal(place, Math.min(...ready))
-        lane.takeFound()
+        lane.take(place)
         ready.delete(place)
         away.add(place)
       } else if (away.size > 0) {
