@@ -358,7 +358,7 @@ export class ClientChannel implements Channel, PublisherHome {
     const deadline = clock.now() + waitMs
     for (;;) {
       const id = core.nextConsumerId()
-      const target = new GetTarget(queue, (tag, outcome, delayMs, reason) => core.settle(tag, 1, outcome, delayMs, reason))
+      const target = new GetTarget(core, queue)
       const unwant = (): void => target.unwant()
       signal?.addEventListener('abort', unwant, { once: true })
       core.add(id, target)

@@ -4,19 +4,26 @@ import type { Delivery } from './message.js'
 import { NameReader } from './name-reader.js'
 import type { DeliveryTarget, Run } from './run.js'
 
+/** The channel, as such a consumer needs it. */
+export interface GetHome {
+  settle(tag: number, count: number, outcome: number, delayMs: number, reason: string | undefined): void
+  /** The run outlives its consumer: it is revoked when the connection is lost, unless it has been released. */
+  hold(run: Run): void
+  release(run: Run): void
+}
+
 export class GetTarget implements DeliveryTarget {
   readonly queue: string
   readonly exchangeNames = new NameReader()
   readonly keyNames = new NameReader()
   readonly typeNames = new NameReader()
   delivery: Delivery | undefined
-  readonly #settle: (tag: number, outcome: number, delayMs: number, reason: string | undefined) => void
-  #run: Run | undefined
+  readonly #home: GetHome
   #unwanted = false
 
-  constructor(queue: string, settle: (tag: number, outcome: number, delayMs: number, reason: string | undefined) => void) {
+  constructor(home: GetHome, queue: string) {
+    this.#home = home
     this.queue = queue
-    this.#settle = settle
   }
 
   /** Whoever asked has gone: a message that comes nevertheless goes back to its place. */
@@ -26,7 +33,7 @@ export class GetTarget implements DeliveryTarget {
   }
 
   began(run: Run): void {
-    this.#run = run
+    this.#home.hold(run)
   }
 
   accept(delivery: Delivery): void {
@@ -34,11 +41,10 @@ export class GetTarget implements DeliveryTarget {
     if (this.#unwanted) delivery.settle(Outcome.requeue)
   }
 
-  settled(_run: Run, tag: number, outcome: number, delayMs: number, reason: string | undefined): void {
-    this.#settle(tag, outcome, delayMs, reason)
+  settled(run: Run, tag: number, outcome: number, delayMs: number, reason: string | undefined): void {
+    this.#home.release(run)
+    this.#home.settle(tag, 1, outcome, delayMs, reason)
   }
 
-  revoke(cause: Error): void {
-    this.#run?.revoke(cause)
-  }
+  revoke(): void {}
 }

@@ -23,6 +23,7 @@ import type { Transport } from '../transport/transport.js'
 import type { RestoreFailure, Status } from '../types.js'
 import { hostOf, type Target } from '../url.js'
 import { version } from '../version.js'
+import { type LockedHome, LockedQueues } from './locked-queues.js'
 import type { ConnectSettings } from './options.js'
 import { Topology } from './topology.js'
 
@@ -54,6 +55,7 @@ export class Lifeline implements LinkHome, CoreHome {
   #connected: Status | undefined
   /** The link that is being opened and restored. */
   #pending: Link | undefined
+  #locked: LockedQueues | undefined
   #onlineWaiters = new Set<OnlineWaiter>()
   #hostIndex = 0
   #closing = false
@@ -225,6 +227,7 @@ export class Lifeline implements LinkHome, CoreHome {
     // Lost while it was being restored: the round that does so notices by itself.
     if (link !== this.link) return
     this.link = undefined
+    this.#locked?.stop()
     if (this.#closing || this.#ended !== undefined) {
       this.#end(closedError(cause), undefined)
       return
@@ -299,6 +302,8 @@ export class Lifeline implements LinkHome, CoreHome {
       this.#pending = undefined
     }
     this.link = link
+    const locked = lockedOf(status)
+    if (locked.length > 0) this.#locked = new LockedQueues(this.#lockedHome(link), locked, link.hello.heartbeatMs)
     for (const core of this.#channels.values()) core.resume()
     this.#connected = status
     this.#emit(status)
@@ -341,13 +346,19 @@ export class Lifeline implements LinkHome, CoreHome {
       this.removeChannel(cores[i], asWaybillError(outcome.reason, 'CHANNEL_FAILED'))
     }
     const { queues, bindings, failed } = await this.topology.restore((name, body) => link.request(name, 1, body, answerMsMax), lost)
-    const consumers = await this.#restoreConsumers(link, cores, failed)
+    const locked = new Set(failed.filter(isLocked).map(({ name }) => name))
+    const consumers = await this.#restoreConsumers(link, cores, failed, (consumer) => !locked.has(consumer.queue))
     const again = lost()
     if (again !== undefined) throw again
     return { state: 'connected', host: link.host, attempt, restored: { queues, bindings, consumers }, failed }
   }
 
-  async #restoreConsumers(link: Link, cores: readonly ChannelCore[], failed: RestoreFailure[]): Promise<number> {
+  async #restoreConsumers(
+    link: Link,
+    cores: readonly ChannelCore[],
+    failed: RestoreFailure[],
+    isWanted: (consumer: ChannelConsumer) => boolean = () => true,
+  ): Promise<number> {
     const one = async (core: ChannelCore, consumer: ChannelConsumer): Promise<boolean> => {
       try {
         await link.request('consume', core.number, consumer.request(), answerMsMax)
@@ -359,7 +370,9 @@ export class Lifeline implements LinkHome, CoreHome {
         return false
       }
     }
-    const all = cores.flatMap((core) => core.consumers.filter((each) => each.established && each.isOpen).map((each) => one(core, each)))
+    const all = cores.flatMap((core) =>
+      core.consumers.filter((each) => each.established && each.isOpen && isWanted(each)).map((each) => one(core, each)),
+    )
     return (await Promise.all(all)).filter((restored) => restored).length
   }
 
@@ -371,6 +384,34 @@ export class Lifeline implements LinkHome, CoreHome {
     core.resume()
     for (const { what, name, error } of failed)
       this.log({ level: 'warn', event: 'restore-failed', what, name, code: error.code, message: error.message })
+  }
+
+  #lockedHome(link: Link): LockedHome {
+    return {
+      clock: this.clock,
+      restoreQueue: async (queue) => {
+        const { declared, bindings } = this.topology.ofQueue(queue)
+        if (declared === undefined) return
+        await link.request('declareQueue', 1, declared, answerMsMax)
+        const failed: RestoreFailure[] = []
+        for (const binding of bindings) {
+          await link.request('bindQueue', 1, binding, answerMsMax).catch((error) => {
+            failed.push({ what: 'binding', name: `${binding.exchange} → ${queue}`, error: asWaybillError(error, 'RESTORE_FAILED') })
+          })
+        }
+        const consumers = await this.#restoreConsumers(link, this.channels, failed, (consumer) => consumer.queue === queue)
+        const attempt = this.#connected?.state === 'connected' ? this.#connected.attempt : 1
+        const restored = { queues: 1, bindings: bindings.length - failed.filter(({ what }) => what === 'binding').length, consumers }
+        const status = { state: 'connected', host: link.host, attempt, restored, failed } as const
+        this.#emit(status)
+        this.#tellRestored(status)
+      },
+      giveUp: (queue, error) => {
+        for (const core of this.channels) {
+          for (const consumer of core.consumers) if (consumer.queue === queue) consumer.ended(refusedEnd(error))
+        }
+      },
+    }
   }
 
   async #reconnect(lostBy: WaybillError, recovery: NonNullable<ConnectSettings['recovery']>): Promise<void> {
@@ -423,6 +464,7 @@ export class Lifeline implements LinkHome, CoreHome {
     if (this.#ended !== undefined && this.#status.state === 'closed') return
     this.#ended ??= error
     this.link = undefined
+    this.#locked?.stop()
     this.#pending?.destroy(error)
     this.#wake?.()
     for (const { reject, timer } of this.#takeOnlineWaiters()) {
@@ -460,6 +502,14 @@ export class Lifeline implements LinkHome, CoreHome {
       }
     }
   }
+}
+
+function isLocked({ what, error }: RestoreFailure): boolean {
+  return what === 'queue' && error.code === 'RESOURCE_LOCKED'
+}
+
+function lockedOf(status: Status): string[] {
+  return status.state === 'connected' ? status.failed.filter(isLocked).map(({ name }) => name) : []
 }
 
 function connectError(cause: WaybillError, targets: readonly Target[]): WaybillError {

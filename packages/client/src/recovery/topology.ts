@@ -75,6 +75,11 @@ export class Topology {
     }
   }
 
+  /** What a queue of ours was declared and bound with. */
+  ofQueue(queue: string): { readonly declared: DeclareQueueRequest | undefined; readonly bindings: readonly BindQueueRequest[] } {
+    return { declared: this.#queues.get(queue), bindings: [...this.#queueBindings.values()].filter((binding) => binding.queue === queue) }
+  }
+
   /** Our last consumer of the queue has gone. */
   queueUnused(queue: string): void {
     if (this.#queues.get(queue)?.autoDelete === true) this.queueDeleted(queue)

@@ -26,6 +26,7 @@ import {
 import type { Clock, Timer } from '../clock.js'
 import { Chunks } from '../consuming/chunks.js'
 import { ChannelConsumer, type ConsumerHome } from '../consuming/consumer.js'
+import type { GetHome } from '../consuming/get.js'
 import { Delivery } from '../consuming/message.js'
 import { type DeliveryTarget, Run } from '../consuming/run.js'
 import { Settlements } from '../consuming/settlements.js'
@@ -52,13 +53,15 @@ export interface CoreHome {
   queueDeleted(queue: string): void
 }
 
-export class ChannelCore implements ChannelSink, ConsumerHome {
+export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   readonly number: number
   readonly clock: Clock
   readonly log: Log
   readonly outbox: Outbox
   readonly #home: CoreHome
   readonly #targets = new Map<number, DeliveryTarget>()
+  /** Runs that no consumer answers for any more. */
+  readonly #held = new Set<Run>()
   readonly #settlements = new Settlements()
   readonly #chunks = new Chunks()
   #link: Link | undefined
@@ -134,6 +137,8 @@ export class ChannelCore implements ChannelSink, ConsumerHome {
     this.#settlements.reset()
     this.#written()
     for (const target of this.#targets.values()) target.revoke(cause)
+    for (const run of this.#held) run.revoke(cause)
+    this.#held.clear()
     this.outbox.lost(cause)
   }
 
@@ -162,6 +167,14 @@ export class ChannelCore implements ChannelSink, ConsumerHome {
     this.#targets.delete(id)
     if (id === this.#lastTargetId) this.#lastTarget = undefined
     this.#measureWindows()
+  }
+
+  hold(run: Run): void {
+    this.#held.add(run)
+  }
+
+  release(run: Run): void {
+    this.#held.delete(run)
   }
 
   forget(consumer: ChannelConsumer): void {

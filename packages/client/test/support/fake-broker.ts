@@ -17,11 +17,13 @@ import { settle, VirtualClock } from './virtual-clock.js'
 export type Answer = object | undefined
 export type Answerer = (frame: Frame, peer: Peer) => Answer
 
-// biome-ignore lint/suspicious/noExplicitAny: frames of every type, looked into by tests
+// biome-ignore lint/suspicious/noExplicitAny: tests look into frames of every type
+type Loose = any
+
 export type Frame = FrameNotation & {
-  readonly json: any
+  readonly json: Loose
   readonly records: RecordNotation[]
-  readonly entries: any[]
+  readonly entries: Loose[]
   readonly firstSequence: number
 }
 
