@@ -1,8 +1,5 @@
 /** The `waybill` command: which of its commands is meant, and the exit code that it ends with. */
-import { debug, debugHelp } from './debug/debug.js'
-import { hashPassword, hashPasswordHelp } from './hash-password.js'
 import type { Io } from './io.js'
-import { serve, serveHelp } from './serve/serve.js'
 import { version } from './version.js'
 
 interface Command {
@@ -10,17 +7,24 @@ interface Command {
   run(args: readonly string[], io: Io): Promise<number>
 }
 
-const commands: ReadonlyMap<string, Command> = new Map([
-  ['serve', { help: serveHelp, run: serve }],
-  ['debug', { help: debugHelp, run: debug }],
-  ['hash-password', { help: hashPasswordHelp, run: hashPassword }],
+/** Each is loaded when it is asked for: the tool that talks to a broker does without the broker. */
+const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  [
+    'serve',
+    async () => import('./serve/serve.js').then(({ serve, serveHelp }) => ({ help: serveHelp, run: (args, io) => serve(args, io) })),
+  ],
+  ['debug', async () => import('./debug/debug.js').then(({ debug, debugHelp }) => ({ help: debugHelp, run: debug }))],
+  [
+    'hash-password',
+    async () => import('./hash-password.js').then(({ hashPassword, hashPasswordHelp }) => ({ help: hashPasswordHelp, run: hashPassword })),
+  ],
 ])
 
 /** Resolves with the exit code: 2 for a command line that makes no sense. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   const [name, ...rest] = args
   if (name === undefined) {
-    io.stderr.write(help())
+    io.stderr.write(await help())
     return 2
   }
   if (name === '--version' || name === '-v' || name === 'version') {
@@ -29,29 +33,27 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
   if (name === '--help' || name === '-h' || name === 'help') return explain(rest[0], io)
 
-  const command = commands.get(name)
-  if (command === undefined) {
-    io.stderr.write(`waybill has no command '${name}'; there are ${[...commands.keys()].join(', ')}\n`)
-    return 2
-  }
   if (wantsHelp(rest)) return explain(name, io)
-  return command.run(rest, io)
+  const load = commands.get(name)
+  return load === undefined ? unknown(name, io) : (await load()).run(rest, io)
 }
 
-function explain(name: string | undefined, io: Io): number {
-  const command = name === undefined ? undefined : commands.get(name)
-  if (name !== undefined && command === undefined) {
-    io.stderr.write(`waybill has no command '${name}'; there are ${[...commands.keys()].join(', ')}\n`)
-    return 2
-  }
-  io.stdout.write(command === undefined ? help() : command.help)
+async function explain(name: string | undefined, io: Io): Promise<number> {
+  const load = name === undefined ? undefined : commands.get(name)
+  if (name !== undefined && load === undefined) return unknown(name, io)
+  io.stdout.write(load === undefined ? await help() : (await load()).help)
   return 0
 }
 
+function unknown(name: string, io: Io): number {
+  io.stderr.write(`waybill has no command '${name}'; there are ${[...commands.keys()].join(', ')}\n`)
+  return 2
+}
+
 /** The first line of each command's own help, under one title. */
-function help(): string {
+async function help(): Promise<string> {
   const lines = [`waybill ${version}, a message broker`, '']
-  for (const { help } of commands.values()) lines.push(`  ${help.slice(0, help.indexOf('\n'))}`)
+  for (const load of commands.values()) lines.push(`  ${(await load()).help.split('\n')[0]}`)
   lines.push('', '  waybill COMMAND --help says more; waybill --version says which this is', '')
   return lines.join('\n')
 }
