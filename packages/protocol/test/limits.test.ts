@@ -2,6 +2,7 @@
  * Every limit that this package holds, at the limit and one beyond it. Those of a broker's state (counts, times, credit, the
  * outbox) are tested where that state is, under the same name: `limit <name>`. [P-9]
  */
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import {
   checkRecord,
@@ -27,13 +28,16 @@ import {
 import { encodeRecord, type RecordNotation } from '@waybill/protocol/testing'
 import { readSpec, readSpecJson } from './spec.js'
 
-const table = readSpecJson<{ limits: (Omit<Limit, 'reason'> & { name: string; why: string })[] }>('limits.json').limits
+const table = readSpecJson<{ limits: (Omit<Limit, 'reason'> & { name: string; why: string; tests: string })[] }>('limits.json').limits
 
 t.test('limits - the table is that of spec/limits.json', async (t) => {
   const ofCode = Object.entries(limits).map(([name, { value, unit, error, clause, wire, reason }]) => {
     return { name, value, unit, error, clause, wire, why: reason }
   })
-  t.same(ofCode, table)
+  t.same(
+    ofCode,
+    table.map(({ tests: _, ...row }) => row),
+  )
   for (const { error, name } of table) t.ok(error in ErrorCode, `${name}: ${error} is an error`)
 })
 
@@ -41,10 +45,17 @@ t.test('limits - the table is that of clause 9.1', async (t) => {
   const rows = [
     ...readSpec('protocol.md').matchAll(/^\| `(\w+)` \| ([\d,]+) \| (bytes|count|ms) \| `(\w+)` \| ([\d.]+) \| (yes|no) \| (.+) \|$/gm),
   ]
-  const ofDocument = rows.map(([, name, value, unit, error, clause, wire, why]) => {
-    return { name, value: Number(value.replaceAll(',', '')), unit, error, clause, wire: wire === 'yes', why }
+  const ofDocument = rows.map(([, name, value, unit, error, clause, wire, why, tests]) => {
+    return { name, value: Number(value.replaceAll(',', '')), unit, error, clause, wire: wire === 'yes', why, tests }
   })
   t.same(ofDocument, table)
+})
+
+t.test('limits - those that this package holds are tried here, at the limit and beyond', async (t) => {
+  const source = readFileSync(new URL('../test/limits.test.ts', import.meta.url), 'utf8')
+  for (const { name, tests } of table) {
+    if (tests === 'protocol') t.match(source, new RegExp(`limit ${name} |'${name}'`), name)
+  }
 })
 
 t.test('limits - those that are related hold against one another', async (t) => {
