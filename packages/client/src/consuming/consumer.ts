@@ -198,6 +198,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     this.#runs.clear()
     this.#buffer.takeAll()
     this.#unsettledCount = 0
+    this.#sliceTurn = -1
     for (const run of runs) run.revoke(cause)
     if (this.#idleWaiter !== undefined) this.#checkIdle()
   }
