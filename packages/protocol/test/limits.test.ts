@@ -43,7 +43,9 @@ t.test('limits - the table is that of spec/limits.json', async (t) => {
 
 t.test('limits - the table is that of clause 9.1', async (t) => {
   const rows = [
-    ...readSpec('protocol.md').matchAll(/^\| `(\w+)` \| ([\d,]+) \| (bytes|count|ms) \| `(\w+)` \| ([\d.]+) \| (yes|no) \| (.+) \|$/gm),
+    ...readSpec('protocol.md').matchAll(
+      /^\| `(\w+)` \| ([\d,]+) \| (bytes|count|ms) \| `(\w+)` \| ([\d.]+) \| (yes|no) \| (.+) \| (protocol|server) \|$/gm,
+    ),
   ]
   const ofDocument = rows.map(([, name, value, unit, error, clause, wire, why, tests]) => {
     return { name, value: Number(value.replaceAll(',', '')), unit, error, clause, wire: wire === 'yes', why, tests }
