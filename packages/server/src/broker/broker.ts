@@ -17,6 +17,7 @@ import { Consumer, type ConsumerOptions, type Receiver } from './queues/consumer
 import { Refusal } from './refusal.js'
 import { readNames } from './routing/names.js'
 import type { Route } from './routing/route.js'
+import { Compactor } from './store/compactor.js'
 import { Slabs } from './store/slabs.js'
 import type { Timers } from './timers/timed.js'
 import { VirtualHost } from './virtual-host.js'
@@ -38,6 +39,7 @@ export class Broker implements QueueHome {
   readonly limits: BrokerLimits
   readonly slabs = new Slabs()
   readonly pages = new PagePool()
+  readonly compactor = new Compactor(this.slabs, () => this.#queues())
   readonly virtualHosts = new Map<string, VirtualHost>()
   queueCount = 0
   /** The time of this turn. */
@@ -155,6 +157,7 @@ export class Broker implements QueueHome {
         if (!queue.deleted) queue.dispatch()
       }
     }
+    this.compactor.step(this.now)
   }
 
   /** Hands out what one queue has ready, now: a `get` that does not wait. */
@@ -238,6 +241,10 @@ export class Broker implements QueueHome {
       return new Refusal('resourceLocked', `queue '${name}' belongs to another connection: it is exclusive`)
     }
     return queue
+  }
+
+  *#queues(): Iterable<Queue> {
+    for (const host of this.virtualHosts.values()) yield* host.queues.values()
   }
 
   invariants(): void {

@@ -250,6 +250,28 @@ export class Queue implements Timed, DeliverySource {
     return readyCount
   }
 
+  /** The first place at or behind `from` that holds a message, or -1. */
+  seek(from: number): number {
+    return this.#lane.seek(from)
+  }
+
+  /** Copies the record of a place out of a sparse slab; false if it lies well where it is. */
+  moveFromSparse(place: number): boolean {
+    const slabs = this.#slabs
+    const { words } = this.#lane.page(place)!
+    const at = (place & (pageSize - 1)) << 2
+    const slab = words[at]
+    if (!slabs.isSparse(slab)) return false
+    const offset = words[at + 1]
+    const size = words[at + 2]
+    slabs.append(slabs.buffer(slab), offset, offset + size)
+    slabs.retain(slabs.slab, size)
+    words[at] = slabs.slab
+    words[at + 1] = slabs.offset
+    slabs.release(slab, size)
+    return true
+  }
+
   invariants(): void {
     this.#lane.invariants()
     let unsettled = 0

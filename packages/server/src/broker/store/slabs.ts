@@ -144,6 +144,15 @@ export class Slabs {
     return slab !== this.#current && this.#arenaOf[slab] !== own && this.#live[slab] * 4 < slabSize
   }
 
+  /** Bytes of memory of the slabs that are sparse. */
+  sparseSize(): number {
+    let size = 0
+    for (let slab = 0; slab < this.#buffers.length; slab++) {
+      if (this.#buffers[slab] !== undefined && this.#live[slab] > 0 && this.isSparse(slab)) size += slabSize
+    }
+    return size
+  }
+
   invariants(): void {
     let size = 0
     for (const [slab, buffer] of this.#buffers.entries()) {
