@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { cert, key } from './certificate.js'
 
 const program = fileURLToPath(new URL('../dist/bin.js', import.meta.url))
 const timeoutMs = 20_000
@@ -177,6 +178,32 @@ t.test('waybill - Ctrl-C and SIGTERM end the tool with a goodbye, while it waits
     t.equal(await tool.ended, 1)
     t.match(tool.out, '→ CLOSE #3 {}\n← RESULT #3 {}\n')
   }
+})
+
+t.test('waybill - users and TLS: the hash that it makes is the password that it takes', async (t) => {
+  const hashing = waybill(t, ['hash-password'])
+  hashing.child.stdin!.end('correct horse')
+  t.equal(await hashing.ended, 0)
+  const users = [{ name: 'ada', passwordHash: hashing.out.trim(), permissions: { configure: ['*'], write: ['*'], read: ['*'] } }]
+  const directory = t.testdir({
+    'cert.pem': cert,
+    'key.pem': key,
+    'waybill.json': JSON.stringify({ listen: { host: '127.0.0.1', port: 0 }, users, log: 'none' }),
+  })
+  const tls = ['--tls-key', `${directory}/key.pem`, '--tls-cert', `${directory}/cert.pem`]
+  const broker = waybill(t, ['serve', '--config', `${directory}/waybill.json`, ...tls])
+  await broker.printed('README.md')
+  t.match(broker.out, /listening waybills:\/\/127\.0\.0\.1:\d+ {2}this machine only: 1 user\n/)
+  const address = /waybills:\/\/127\.0\.0\.1:\d+/.exec(broker.out)![0]
+
+  const good = waybill(t, ['debug', address, '--user', 'ada', '--ca', `${directory}/cert.pem`], { WAYBILL_PASSWORD: 'correct horse' })
+  good.child.stdin!.end('declare queue emails\ncheck queue emails\n')
+  t.equal(await good.ended, 0, good.err)
+  const bad = waybill(t, ['debug', address, '--user', 'ada', '--ca', `${directory}/cert.pem`], { WAYBILL_PASSWORD: 'hunter2' })
+  bad.child.stdin!.end('declare queue emails\n')
+  t.equal(await bad.ended, 2)
+  t.match(bad.err, /^401 authenticationFailed: /)
+  t.notMatch(good.out + bad.out + broker.err, /horse|hunter2/)
 })
 
 t.test('waybill - a password goes in through a pipe and comes out as a hash', async (t) => {
