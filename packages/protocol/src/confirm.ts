@@ -1,7 +1,8 @@
 /**
  * Hot: CONFIRM, what has become of everything published up to `through`. [P-4.4]
  *
- *     at +0  u64 through | +8  u64 credit sequence | +16  u64 credit size | +24  u32 run count | +28  u32 exception count | +32  runs | exceptions
+ *     at +0   u64 through | +8  u64 credit sequence | +16  u64 credit size
+ *        +24  u32 run count | +28  u32 exception count | +32  runs | exceptions
  *
  *     run        +0  u64 first sequence | +8  u64 first message id | +16  u32 count | +20  u16 queue count | +22  u8 level | +23  u8 0
  *     exception  +0  u64 sequence | +8  u16 code | +10  u16 detail size | +12  u32 queue count | +16  detail

@@ -1,4 +1,4 @@
-/** The bodies of control messages as types: requests, results, and what a server sends unasked. Compared with spec/schemas by test. [P-6] */
+/** The bodies of control messages as types: requests, results, what a server sends unasked. Compared with spec/schemas by test. [P-6] */
 import type { ErrorName } from './errors.js'
 import type { FrameName } from './frame.js'
 import type { JsonHeaders } from './header-json.js'

@@ -13,7 +13,7 @@ import { recordHeaderSize } from './record.js'
 export const deliverHeaderSize = 24
 export const deliverCountsSize = 8
 
-/** Writes frame header and deliver header for `recordsSize` bytes of records; returns where they begin. The counts are written when flag COUNTS is set. */
+/** Writes frame header and deliver header for `recordsSize` bytes of records; returns where they begin. The counts: only with flag COUNTS. */
 export function writeDeliverHeader(
   target: Uint8Array,
   at: number,

@@ -110,7 +110,7 @@ export class FrameReader {
     return true
   }
 
-  /** The primitive without a carry: returns the index of the first byte not used (of a partial frame), or -1 on a fault or after `stop()`. */
+  /** The primitive without a carry: returns the first index not used (where a partial frame begins), or -1 on a fault or after `stop()`. */
   scan(bytes: Uint8Array, from: number, to: number): number {
     const sink = this.#sink
     let at = from

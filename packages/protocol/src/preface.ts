@@ -47,7 +47,7 @@ export function checkPreface(bytes: Uint8Array, from: number, to: number, ended 
   return { state: 'foreign', foreign: recognise(bytes, from, from + size) }
 }
 
-/** The version that a server speaks with a client of this version, as the bytes of its answer. `refused` ones end the connection. [P-1.2] */
+/** What a server answers to a client of this version. `refused`: the connection ends behind it. [P-1.2] */
 export function answerPreface(major: number, minor: number): { readonly bytes: Uint8Array; readonly refused: boolean } {
   if (major !== protocolMajor) return { bytes: refusedPreface, refused: true }
   return { bytes: Uint8Array.of(...magic, protocolMajor, Math.min(minor, protocolMinor), 0, 0), refused: false }

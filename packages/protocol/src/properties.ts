@@ -82,7 +82,10 @@ export function skipProperty(bytes: Uint8Array, at: number, to: number, bit: num
   }
 }
 
-/** The bit of the first property that is wrong; -1 when all are good and fill `from..to` exactly; 32 for bytes left over. Mask: defined bits only. */
+/**
+ * The bit of the first property that is wrong; -1 when all are good and fill `from..to` exactly; 32 for bytes left over.
+ * The mask has defined bits only.
+ */
 export function wrongProperty(bytes: Uint8Array, from: number, to: number, mask: number): number {
   let at = from
   for (let rest = mask; rest !== 0; rest &= rest - 1) {

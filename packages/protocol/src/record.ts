@@ -146,9 +146,9 @@ function problemCode(problem: number): ErrorName {
 
 /**
  * Checks one record at `at` that must end at or before `end`: structure, flags, UTF-8, known properties, limits of headers.
- * Returns 0, or the number of an error: `frameMalformed` when the record does not lie before `end`, `messageMalformed` for what is wrong inside
- * it, `propertyUnsupported`. A broker checks what is published; a client says `delivered`, for a delivery may have a broker section and properties
- * of a later minor version. How large a message may be is not looked at. [P-3]
+ * Returns 0, or the number of an error: `frameMalformed` when the record does not lie before `end`, `messageMalformed` for what is
+ * wrong inside it, `propertyUnsupported`. A broker checks what is published; a client says `delivered`, for a delivery may have a
+ * broker section and properties of a later minor version. How large a message may be is not looked at. [P-3]
  */
 export function checkRecord(bytes: Uint8Array, at: number, end: number, delivered = false): number {
   const problem = examine(bytes, at, end, delivered)

@@ -13,7 +13,7 @@ export const settleEntrySize = 20
 export const noDelay = 0xffff_ffff
 export const reasonSizeMax = 0xffff
 
-/** Writes the frame header for `entriesSize` bytes of entries, with the correlation id when it is not 0; returns where the entries begin. */
+/** Writes the frame header for `entriesSize` bytes of entries, correlated when `correlation` is not 0; returns where the entries begin. */
 export function writeSettleHeader(target: Uint8Array, at: number, channel: number, correlation: number, entriesSize: number): number {
   if (correlation === 0) return writeFrameHeader(target, at, FrameType.settle, 0, channel, entriesSize)
   return writeCorrelatedHeader(target, at, FrameType.settle, 0, channel, correlation, entriesSize)
@@ -44,7 +44,7 @@ export function settleFrameSize(correlation: number, entriesSize: number): numbe
   return 8 + (correlation === 0 ? 0 : correlationSize) + entriesSize
 }
 
-/** 0, or the number of `frameMalformed`: entries fill the body, outcomes and flags exist, reasons are UTF-8. Tags are the session's affair. */
+/** 0, or the number of `frameMalformed`: entries fill the body, outcomes exist, reasons are UTF-8. Tags are the session's affair. */
 export function checkSettle(bytes: Uint8Array, from: number, to: number): number {
   if (from === to) return ErrorCode.frameMalformed.code
   let at = from

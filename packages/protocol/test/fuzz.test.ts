@@ -79,7 +79,7 @@ interface Outcome {
   readonly verdicts: string
 }
 
-/** Reads the stream in pieces. Each piece lies between other bytes, so that reading beyond it is found out. `from` undefined: no verdicts. */
+/** Reads the stream in pieces. Each lies between other bytes, so that reading beyond it is found out. `from` undefined: no verdicts. */
 function decode(stream: Buffer, from: 'client' | 'server' | undefined, end: number, pieceSize: () => number): Outcome {
   const sink = new FuzzSink(from)
   const reader = new FrameReader(sink, frameSizeMax)

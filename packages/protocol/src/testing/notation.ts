@@ -47,8 +47,8 @@ interface Whole {
 }
 
 /**
- * What a frame says, whose header, layout and records have been checked. A body that has no notation of its own, or is not JSON where it should be,
- * is given as `body` in hex.
+ * What a frame says, whose header, layout and records have been checked. A body that has no notation of its own, or is not JSON
+ * where it should be, is given as `body` in hex.
  */
 export function describeFrame(
   bytes: Uint8Array,

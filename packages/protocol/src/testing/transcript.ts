@@ -6,7 +6,8 @@ import type { FrameNotation } from './notation.js'
 export type Side = 'client' | 'server'
 
 /**
- * What one side does in one step: raw bytes in hex, a line of text, frames (several: in any order), or the end of its half of the connection.
+ * What one side does in one step: raw bytes in hex, a line of text, frames (several: in any order), or the end of its half of the
+ * connection.
  * Frames are written with fewer fields than `FrameNotation` has; `fillFrame` adds the others.
  */
 export type Said = string | { readonly line: string } | LooseFrame | readonly LooseFrame[]
