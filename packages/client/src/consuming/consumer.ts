@@ -18,7 +18,8 @@ import type { ConsumeOptions, Consumer, ConsumerEnd, Message } from '../types.js
 import { DeliveryBuffer } from './delivery-buffer.js'
 import type { Delivery } from './message.js'
 import { NameReader } from './name-reader.js'
-import type { DeliveryTarget, Run } from './run.js'
+import type { Run } from './run.js'
+import type { DeliveryTarget } from './target.js'
 
 const prefetchSizeDefault = 8 * 1024 * 1024
 const heldMs = 60_000

@@ -2,7 +2,8 @@
 import { Outcome } from '@waybill/protocol'
 import type { Delivery } from './message.js'
 import { NameReader } from './name-reader.js'
-import type { DeliveryTarget, Run } from './run.js'
+import type { Run } from './run.js'
+import type { DeliveryTarget } from './target.js'
 
 /** The channel, as such a consumer needs it. */
 export interface GetHome {

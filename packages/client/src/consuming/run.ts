@@ -4,7 +4,6 @@
  * A run is ours until it is revoked: by a lost connection, a cancelled consumer, or the deadline of a close. From then on settling
  * does nothing, because the broker has given the messages back, and the signals of its messages are aborted.
  */
-import type { Delivery } from './message.js'
 import type { NameReader } from './name-reader.js'
 
 /** Whoever the deliveries are for. */
@@ -15,15 +14,6 @@ export interface Receiver {
   readonly typeNames: NameReader
   /** One message of the run is settled. */
   settled(run: Run, tag: number, outcome: number, delayMs: number, reason: string | undefined): void
-}
-
-/** A receiver as its channel sees it. */
-export interface DeliveryTarget extends Receiver {
-  /** A run has come; its messages follow one by one. */
-  began(run: Run): void
-  accept(delivery: Delivery): void
-  /** What was delivered is no longer ours. */
-  revoke(cause: Error): void
 }
 
 export class Run {

@@ -49,6 +49,7 @@ t.test('publisher - flush waits for what was sent before it, not for what follow
   await settle()
   confirmTo(1)
   await flush
+  t.equal(publisher.send('k', 'c'), 3)
 })
 
 t.test('publisher - is full at its window, and ready again at half of it', async (t) => {
