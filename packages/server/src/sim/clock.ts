@@ -64,7 +64,7 @@ export class SimClock implements Clock {
 
   /** The process gets no processor for so long. */
   stall(ms: number): void {
-    this.#stalledUntil = Math.max(this.#stalledUntil, this.#timeline.now + ms)
+    this.#stalledUntil = Math.max(this.#stalledUntil, Math.ceil(this.#timeline.now + ms))
   }
 
   /** Somebody sets the clock on the wall. */

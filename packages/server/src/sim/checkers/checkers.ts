@@ -47,6 +47,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   readonly #taken: TakenMessage[] = []
   /** Queues that are gone, for the sums. */
   readonly #gone: ExpectedQueue[] = []
+  #goneNow: ExpectedQueue[] = []
   #turn: Turn | undefined
 
   constructor({ clock, tally, limits }: CheckersOptions) {
@@ -137,10 +138,11 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   dropQueue(queue: ExpectedQueue): void {
     this.names.removeQueue(queue.name)
-    queue.delete()
+    queue.delete(this.batch)
     for (const consumer of queue.consumers) consumer.over = true
     queue.consumers.clear()
     this.#gone.push(queue)
+    this.#goneNow.push(queue)
   }
 
   // ─── turns ──────────────────────────────────────────────────────────────
@@ -152,7 +154,8 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   #turnEnds(turn: Turn): void {
     this.tally.count('turns')
-    for (const queue of this.names.queues.values()) queue.turnEnds(this.batch)
+    for (const queue of [...this.names.queues.values(), ...this.#goneNow]) queue.turnEnds(this.batch)
+    this.#goneNow = []
     for (const session of this.#sessions.values()) session.turnEnds()
     this.#expireQueues(turn)
     const { usedSize } = turn.broker

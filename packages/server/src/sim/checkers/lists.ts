@@ -1,16 +1,19 @@
 /**
- * What LIST must say: everything there is, by name and in order. It is answered in a later turn, so what it says is as of then: before
- * that turn's deliveries, or after what its timers have done. [P-6.7]
+ * What LIST must say: everything there is, by name and in order. It is answered at once or at the beginning of a later turn, and what
+ * it says is as of then; a turn's timers may change names before or after. [P-6.7]
  */
 import type { ExpectedNames } from './names.js'
 import type { Json } from './requests.js'
 
 export class ExpectedList {
   readonly #query: Json
+  /** As of the request, and as of the beginning of this turn. */
+  readonly #asked: readonly string[] | undefined
   #before: readonly string[] | undefined
 
-  constructor(query: Json) {
+  constructor(query: Json, names: ExpectedNames) {
     this.#query = query
+    this.#asked = this.#names(names)
   }
 
   turnBegins(names: ExpectedNames): void {
@@ -23,7 +26,7 @@ export class ExpectedList {
     if (now === undefined) return undefined
     const field = this.#query.kind === 'queues' ? 'queue' : 'exchange'
     const found = JSON.stringify((items as Json[]).map((item) => item[field]))
-    const isRight = found === JSON.stringify(now) || found === JSON.stringify(this.#before)
+    const isRight = [now, this.#before, this.#asked].some((names) => found === JSON.stringify(names))
     return isRight ? undefined : `${now.length} items: ${now.join(', ')}`
   }
 

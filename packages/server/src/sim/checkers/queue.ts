@@ -81,6 +81,8 @@ export class ExpectedQueue {
   #copies: Copy[] = []
   #first = 0
   readonly #byName = new Map<string, Copy[]>()
+  /** Purged or deleted when a `get` may have put them on their way already: they may turn up. */
+  #ghosts: Copy[] = []
   readonly #delayed = new Set<Copy>()
   #lastDelivered = -1
   #touchedIn = -1
@@ -150,7 +152,8 @@ export class ExpectedQueue {
 
   /** The copy that a delivery is of. Fails when there is none that could be. */
   find(name: string, id: number): Copy {
-    const same = this.#byName.get(name) ?? fail('invented', `queue '${this.name}' delivers message ${name}, which it was never given`)
+    const same = [...(this.#byName.get(name) ?? []), ...this.#ghosts.filter((each) => each.message.name === name)]
+    if (same.length === 0) fail('invented', `queue '${this.name}' delivers message ${name}, which it was never given`)
     const copy = same.find((each) => each.message.id === id) ?? same.find((each) => each.message.id === undefined)
     return copy ?? fail('identity', `message ${name} is delivered as ${id}, but was confirmed as ${same.map((each) => each.message.id).join(', ')}`)
   }
@@ -163,6 +166,7 @@ export class ExpectedQueue {
       expect(at.now >= copy.dueFrom, 'retry', () => `${words()} is back at ${at.now}, its delay ends at ${copy.dueFrom}`)
       this.#becomeReady(copy, at.batch)
     }
+    if (copy.end === 'purged') this.#revive(copy, at.batch)
     if (copy.state !== 'ready') {
       expect(this.isBlurred(at.batch), 'twice', () => `${words()} is delivered, but it is ${copy.end ?? copy.state}`)
     }
@@ -233,14 +237,16 @@ export class ExpectedQueue {
       if (copy.state === 'ready') this.readyCount--
       else this.#leaveDelay(copy)
       this.#end(copy, 'purged')
+      if (this.isBlurred(batch)) this.#ghosts.push(copy)
     }
     return [least, most + later]
   }
 
-  delete(): void {
+  delete(batch: number): void {
     for (const copy of this.live()) {
       if (copy.state === 'delayed') this.#leaveDelay(copy)
       this.#end(copy, 'deleted')
+      if (this.isBlurred(batch)) this.#ghosts.push(copy)
     }
     this.readyCount = this.unsettledCount = 0
     this.deleted = true
@@ -253,6 +259,7 @@ export class ExpectedQueue {
 
   /** All that the turn has delivered has been seen: it must not have overtaken anything. */
   turnEnds(batch: number): void {
+    if (this.deleted) this.#ghosts = []
     if (this.#touchedIn !== batch || this.deleted) return
     const blurred = this.isBlurred(batch)
     for (const copy of this.live()) {
@@ -286,5 +293,17 @@ export class ExpectedQueue {
     const same = this.#byName.get(copy.message.name)!
     if (same.length === 1) this.#byName.delete(copy.message.name)
     else same.splice(same.indexOf(copy), 1)
+  }
+
+  /** It was on its way when the queue was purged. */
+  #revive(copy: Copy, batch: number): void {
+    this.#ghosts = this.#ghosts.filter((each) => each !== copy)
+    this.ends.purged--
+    copy.end = undefined
+    copy.state = 'ready'
+    copy.readySince = batch
+    this.readyCount++
+    this.#byName.set(copy.message.name, [...(this.#byName.get(copy.message.name) ?? []), copy])
+    this.#first = Math.min(this.#first, copy.position)
   }
 }

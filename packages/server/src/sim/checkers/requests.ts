@@ -12,7 +12,10 @@ import { ExpectedQueue, type QueueOptions } from './queue.js'
 export type Json = Readonly<Record<string, unknown>>
 /** What is wrong with the result, or undefined. */
 export type ResultTest = (result: Json) => string | undefined
-export type ExpectedAnswer = { readonly refusal: ErrorName } | { readonly test: ResultTest }
+/** `or`: a refusal that is right as well, and what follows from it. */
+export type ExpectedAnswer =
+  | { readonly refusal: ErrorName }
+  | { readonly test: ResultTest; readonly or?: { readonly refusal: ErrorName; readonly undo: () => void } }
 
 export interface RequestContext {
   readonly names: ExpectedNames

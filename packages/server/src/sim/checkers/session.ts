@@ -222,7 +222,7 @@ export class ExpectedSession {
   }
 
   #list(query: Json): ExpectedAnswer {
-    const list = new ExpectedList(query)
+    const list = new ExpectedList(query, this.home.names)
     this.#lists.add(list)
     return {
       test: (result) => {
@@ -290,7 +290,10 @@ export class ExpectedSession {
     const until = this.home.now + (waitMs as number)
     return this.#newConsumer(channel, body.consumer as number, queue, options, (consumer) => {
       channel.gets.set(correlation, consumer)
-      if (waitMs === 0) consumer.queue.blur(this.home.batch)
+      if (waitMs === 0) {
+        consumer.queue.blur(this.home.batch)
+        this.leave(consumer)
+      }
       return {
         test: ({ found }) => {
           const came = consumer.deliveredCount === 1
@@ -315,11 +318,16 @@ export class ExpectedSession {
     if (there !== undefined && !there.over) return refused('requestInvalid')
     return usable(this.#context(), queueName, (queue) => {
       const others = [...queue.consumers]
-      if (others.some((each) => each.exclusive) || (options.exclusive && others.length > 0)) return refused('resourceLocked')
+      // A `get` that waited may have been served by another one since the last turn.
+      const isSure = others.some((each) => !each.once) || !queue.isBlurred(this.home.batch)
+      const isLocked = others.some((each) => each.exclusive) || (options.exclusive && others.length > 0)
+      if (isLocked && isSure) return refused('resourceLocked')
       const consumer = new ExpectedConsumer(id, queue, options)
       queue.consumers.add(consumer)
       queue.usedAt = this.home.now
-      return made(consumer)
+      const answer = made(consumer)
+      if (!isLocked || 'refusal' in answer) return answer
+      return { ...answer, or: { refusal: 'resourceLocked', undo: () => this.leave(consumer) } }
     })
   }
 

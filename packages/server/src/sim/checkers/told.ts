@@ -118,7 +118,8 @@ export class Told {
     expect(errorByCode(code as number)?.name === name, 'error', () => `error ${code} is called ${name}`)
     if (frame.correlation !== 0) {
       const { name: request, answer } = this.#waited(frame)
-      const expected = 'refusal' in answer ? answer.refusal : 'a result'
+      const expected = 'refusal' in answer ? answer.refusal : (answer.or?.refusal ?? 'a result')
+      if ('or' in answer) answer.or?.undo()
       expect(expected === name, 'answer', () => `${request} on channel ${frame.channel} is refused with ${name} (${message}), expected: ${expected}`)
       tally.count(`answered ${request} ${name}`)
       if (scope === 'connection') this.#lastWord = name as string
