@@ -424,6 +424,8 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
 
   /** Everything that the connection had goes back to the broker. */
   #release(): void {
+    // The end of a socket comes between turns: what it leaves behind was used until now, not until the last turn.
+    this.#home.broker.now = this.#home.clock.now()
     this.channels.release()
     this.#outgoing.end()
     if (this.#host !== undefined) this.#home.broker.connectionClosed(this.connection)
