@@ -8,7 +8,7 @@
  */
 import assert from 'node:assert'
 import type { Headers } from '@waybill/protocol'
-import { readHeaders } from '@waybill/protocol'
+import { checkRecordNames, ErrorCode, readHeaders } from '@waybill/protocol'
 import type { Entropy } from '../ports/entropy.js'
 import type { BrokerLimits } from './limits.js'
 import { PagePool } from './queues/page.js'
@@ -25,6 +25,15 @@ import { VirtualHost } from './virtual-host.js'
 const retryFirstMs = 1_000
 const retryMaxMs = 60_000
 const retrySpread = 0.2
+
+/** Where a message goes whose exchange or key is not UTF-8. */
+const malformedNames: Route = {
+  queues: [],
+  exchange: undefined,
+  refusal: ErrorCode.messageMalformed.code,
+  detail: 'the exchange or the routing key is not valid UTF-8',
+  dynamic: true,
+}
 
 export interface BrokerOptions {
   readonly virtualHosts: readonly string[]
@@ -81,10 +90,11 @@ export class Broker implements QueueHome {
 
   // ─── publishing ─────────────────────────────────────────────────────────
 
-  /** Hot. The route of the record at `at`, by its names, and by its headers where an exchange asks for them. */
+  /** Hot. The route of the record at `at`, whose parts are good (`checkRecordParts`), by its names, and by its headers where an exchange asks for them. */
   route(host: VirtualHost, bytes: Uint8Array, at: number): Route {
     const known = host.routes.get(bytes, at)
     if (known !== undefined) return known
+    if (checkRecordNames(bytes, at) !== 0) return malformedNames
     const names = readNames(bytes, at)
     let headers: Headers | undefined
     const route = host.route(names.exchange, names.routingKey, () => (headers ??= readHeaders(bytes, at)))

@@ -18,7 +18,7 @@ export interface Asker {
 }
 
 /** Whether declared things outlive the process; part of every answer about `durable`. */
-export const keepsNothing = false
+export const outlivesProcess = false
 
 export function declareExchange(broker: Broker, { host }: Asker, name: string, options: ExchangeOptions): { created: boolean } | Refusal {
   if (name === '') return new Refusal('forbidden', 'the default exchange is there and cannot be declared')
@@ -100,7 +100,7 @@ export function checkQueue(broker: Broker, { host, connection }: Asker, name: st
   const { durable, exclusive, autoDelete, expiresMs } = queue.options
   return {
     queue: name,
-    durable: durable && keepsNothing,
+    durable: durable && outlivesProcess,
     exclusive,
     autoDelete,
     ...(expiresMs === undefined ? {} : { expiresMs }),
@@ -137,7 +137,7 @@ function queueAnswer(queue: Queue, created: boolean): QueueAnswer {
   return {
     queue: queue.name,
     created,
-    durable: queue.options.durable && keepsNothing,
+    durable: queue.options.durable && outlivesProcess,
     messageCount: queue.readyCount,
     consumerCount: queue.consumerCount,
   }

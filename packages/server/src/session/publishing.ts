@@ -11,7 +11,7 @@
  * the same way, as that one; comparing costs a third of judging and looking up.
  */
 import {
-  checkRecord,
+  checkRecordParts,
   creditFrameSize,
   ErrorCode,
   exchangeSize,
@@ -132,7 +132,8 @@ export class Publishing implements CreditHolder {
   }
 
   /**
-   * A verdict for each record: good, good and like the one before, or the code of what is wrong with it before anybody looks where it goes.
+   * A verdict for each record: good, good and like the one before, or the code of what is wrong with it before anybody looks where it goes. Whether names are UTF-8
+   * is seen where they are looked up.
    * Returns how many are refused, or -1 if the records do not fill the frame.
    */
   #judge(bytes: Uint8Array, from: number, to: number, first: number, count: number, frameCode: number): number {
@@ -150,7 +151,7 @@ export class Publishing implements CreditHolder {
       const size = 4 + readU32(bytes, at)
       if (size < recordHeaderSize || size > to - at) return -1
       let verdict: number = Verdict.alike
-      if (previous < 0 || !isAlike(bytes, previous, at, size)) verdict = checkRecord(bytes, at, to)
+      if (previous < 0 || !isAlike(bytes, previous, at, size)) verdict = checkRecordParts(bytes, at, to)
       if (frameCode !== 0) verdict = frameCode
       else if (size > messageSizeMax) verdict = ErrorCode.messageTooLarge.code
       else if (leftCount <= 0 || size > left) verdict = ErrorCode.creditExceeded.code

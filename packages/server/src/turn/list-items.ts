@@ -4,7 +4,7 @@ import type { Binding } from '../broker/exchanges/binding.js'
 import { Exchange, type Target } from '../broker/exchanges/exchange.js'
 import type { Consumer } from '../broker/queues/consumer.js'
 import type { Queue } from '../broker/queues/queue.js'
-import { keepsNothing } from '../broker/topology.js'
+import { outlivesProcess } from '../broker/topology.js'
 import type { Channel } from '../session/channel.js'
 import type { Session } from '../session/session.js'
 
@@ -76,7 +76,7 @@ export function exchangeItem(exchange: Exchange): ListItems['exchanges'] {
   return {
     exchange: exchange.name,
     type,
-    durable: durable && keepsNothing,
+    durable: durable && outlivesProcess,
     autoDelete,
     internal,
     ...(alternate === undefined ? {} : { alternate }),
@@ -102,7 +102,7 @@ export function queueItem(queue: Queue): ListItems['queues'] {
   const { counters } = queue
   return {
     queue: queue.name,
-    durable: durable && keepsNothing,
+    durable: durable && outlivesProcess,
     exclusive,
     autoDelete,
     ...(expiresMs === undefined ? {} : { expiresMs }),

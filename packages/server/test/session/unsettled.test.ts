@@ -1,0 +1,104 @@
+import t from 'tap'
+import type { Consumer } from '../../dist/broker/queues/consumer.js'
+import { Meter } from '../../dist/session/meter.js'
+import { Unsettled } from '../../dist/session/unsettled.js'
+import { forSeeds, type Random } from '../seeds.js'
+
+interface Entry {
+  readonly consumer: Consumer
+  readonly place: number
+  readonly size: number
+}
+
+const consumers = Array.from({ length: 4 }, (_, id) => ({ id }) as Consumer)
+
+/** The same as a Map does it. */
+class Model {
+  readonly entries = new Map<number, Entry>()
+
+  settle(first: number, last: number): number[] {
+    const tags = [...this.entries.keys()].filter((tag) => tag >= first && tag <= last)
+    const places = tags.map((tag) => this.entries.get(tag)!.place)
+    for (const tag of tags) this.entries.delete(tag)
+    return places
+  }
+}
+
+function play(random: Random): void {
+  const meter = new Meter()
+  const ring = new Unsettled(meter)
+  const model = new Model()
+  let lastTag = 0
+  for (let step = 0; step < 400; step++) {
+    if (random.chance(0.5)) {
+      for (let count = random.below(random.chance(0.1) ? 500 : 8); count > 0; count--) {
+        const entry = { consumer: random.pick(consumers), place: random.below(1e9), size: 1 + random.below(1e6) }
+        model.entries.set(++lastTag, entry)
+        ring.push(lastTag, entry.consumer, entry.place, entry.size)
+      }
+    } else {
+      // Anything from the oldest on, in any order, with what is settled already.
+      const first = random.chance(0.3) ? 1 : 1 + random.below(lastTag + 1)
+      const last = random.chance(0.1) ? lastTag : first + random.below(random.chance(0.2) ? 300 : 4)
+      const settled: number[] = []
+      const outcome = 1 + random.below(4)
+      const count = ring.settle(first, last, outcome, 7, {
+        settled(_consumer, place, _size, settledOutcome, delayMs) {
+          settled.push(place)
+          if (settledOutcome !== outcome || delayMs !== 7) throw new Error('outcome and delay are handed on')
+        },
+        returned: () => undefined,
+      })
+      const expected = model.settle(first, last)
+      if (count !== expected.length || settled.join() !== expected.join()) throw new Error(`settling ${first} to ${last} gave ${settled}, not ${expected}`)
+    }
+    ring.invariants()
+    if (ring.count !== model.entries.size) throw new Error(`${ring.count} are unsettled, not ${model.entries.size}`)
+  }
+  for (const consumer of consumers) {
+    const expected = [...model.entries.values()].filter((entry) => entry.consumer === consumer).length
+    if (ring.countOf(consumer) !== expected) throw new Error('a consumer holds another number')
+  }
+  ring.settle(1, lastTag, 1, -1, { settled: () => undefined, returned: () => undefined })
+  ring.close()
+  if (meter.size !== 0) throw new Error(`${meter.size} bytes are counted for nothing`)
+}
+
+t.test('unsettled - settles the same as a map, whatever is settled in whatever order', (t) => forSeeds(t, 60, play))
+
+t.test('unsettled - one delivery that is never settled does not let the ring grow', async (t) => {
+  const meter = new Meter()
+  const ring = new Unsettled(meter)
+  const nothing = { settled: () => undefined, returned: () => undefined }
+  for (let tag = 1; tag <= 100_000; tag++) {
+    ring.push(tag, consumers[0]!, tag, 1)
+    if (tag > 1) ring.settle(tag, tag, 1, -1, nothing)
+  }
+  t.equal(ring.count, 1)
+  t.equal(meter.size, 0, 'it is as large as at first')
+})
+
+t.test('unsettled - a ring that was large is counted while it is, and given back when it is empty', async (t) => {
+  const meter = new Meter()
+  const ring = new Unsettled(meter)
+  for (let tag = 1; tag <= 200_000; tag++) ring.push(tag, consumers[0]!, tag, 1)
+  t.ok(meter.size >= 200_000 * 28)
+  ring.settle(1, 200_000, 1, -1, { settled: () => undefined, returned: () => undefined })
+  t.equal(meter.size, 0)
+  ring.push(200_001, consumers[1]!, 5, 1)
+  t.equal(ring.settle(1, 300_000, 1, -1, { settled: () => undefined, returned: () => undefined }), 1)
+})
+
+t.test('unsettled - neighbours of a consumer in mode none come back as one', async (t) => {
+  const ring = new Unsettled(new Meter())
+  const consumer = (id: number, ack: string) => ({ id, ack }) as unknown as (typeof consumers)[0]
+  const [manual, first, second] = [consumer(1, 'manual'), consumer(2, 'none'), consumer(3, 'none')]
+  for (const [i, each] of [first, first, manual, first, second, second, second].entries()) ring.push(i + 1, each!, i, 10 + i)
+  const seen: string[] = []
+  ring.settle(1, 6, 1, -1, {
+    settled: ({ id }, place) => seen.push(`${id} settled ${place}`),
+    returned: ({ id }, count, size) => seen.push(`${id} returned ${count} of ${size}`),
+  })
+  t.same(seen, ['1 settled 2', '2 returned 3 of 34', '3 returned 2 of 29'])
+  t.equal(ring.count, 1)
+})
