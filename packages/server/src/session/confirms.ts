@@ -18,8 +18,8 @@ import {
 } from '@waybill/protocol'
 import { type Output, outputSize } from './output.js'
 
-/** As many parts go into one frame as surely fit into the output buffer; more go into further frames. */
-const runsPerFrame = Math.floor((outputSize / 2 - 1024) / confirmRunSize)
+/** What surely fits into the output buffer goes into one frame; more goes into further frames. */
+const partsSizeMax = outputSize / 2
 const detailSizeMax = 1024
 const detailsSizeMax = 64 * 1024
 /** Arrays that have grown larger than this are given back when everything is told. */
@@ -35,7 +35,6 @@ export class Confirms {
   /** Messages named in runs so far, and in exceptions. */
   takenCount = 0
   refusedCount = 0
-  #told = 0
 
   #capacity = 0
   #sequences = noNumbers
@@ -107,29 +106,39 @@ export class Confirms {
     this.#detailsSize += this.#lastBytes.length
   }
 
-  /** Writes CONFIRM frames for all that is pending. */
+  /** Writes CONFIRM frames for all that is pending, each with everything that is pending up to its `through`. */
   write(output: Output, channel: number, creditSequence: number, creditSize: number): void {
     let run = 0
     let exception = 0
     do {
-      const runs = Math.min(runsPerFrame, this.#count - run)
-      let size = runs * confirmRunSize
+      let runEnd = run
       let exceptionEnd = exception
-      if (run + runs === this.#count) {
-        const room = outputSize - frameHeaderSize - confirmHeaderSize
-        while (exceptionEnd < this.#exceptionCount) {
-          const next = size + confirmExceptionSize + this.#detailOf(exceptionEnd).length
-          if (next > room) break
-          size = next
-          exceptionEnd++
+      let size = 0
+      for (;;) {
+        const isRun = this.#firstOf(runEnd) < this.#refusedAt(exceptionEnd)
+        if (!isRun && exceptionEnd === this.#exceptionCount) break
+        size += isRun ? confirmRunSize : confirmExceptionSize + this.#detailOf(exceptionEnd).length
+        if (size > partsSizeMax) {
+          size -= isRun ? confirmRunSize : confirmExceptionSize + this.#detailOf(exceptionEnd).length
+          break
         }
+        if (isRun) runEnd++
+        else exceptionEnd++
       }
-      const isLast = run + runs === this.#count && exceptionEnd === this.#exceptionCount
-      const through = isLast ? this.through : this.#told
-      const exceptions = exceptionEnd - exception
+      const through = Math.min(this.through, this.#firstOf(runEnd) - 1, this.#refusedAt(exceptionEnd) - 1)
       output.reserve(frameHeaderSize + confirmHeaderSize + size)
-      output.at = writeConfirmHeader(output.buffer, output.at, channel, through, creditSequence, creditSize, runs, exceptions, size)
-      for (const end = run + runs; run < end; run++) {
+      output.at = writeConfirmHeader(
+        output.buffer,
+        output.at,
+        channel,
+        through,
+        creditSequence,
+        creditSize,
+        runEnd - run,
+        exceptionEnd - exception,
+        size,
+      )
+      for (; run < runEnd; run++) {
         this.takenCount += this.#counts[run]
         output.at = writeConfirmRun(
           output.buffer,
@@ -146,12 +155,19 @@ export class Confirms {
         output.at = writeConfirmException(output.buffer, output.at, this.#refusedSequences[exception], this.#codes[exception], 0, detail)
       }
     } while (run < this.#count || exception < this.#exceptionCount)
-    this.#told = this.through
     this.#count = 0
     this.#exceptionCount = 0
     if (this.#details.length > 0) this.#forgetDetails()
     if (this.#capacity > idleCapacity) this.#resizeRuns(0)
     if (this.#exceptionCapacity > idleCapacity) this.#resizeExceptions(0)
+  }
+
+  #firstOf(run: number): number {
+    return run < this.#count ? this.#sequences[run] : Infinity
+  }
+
+  #refusedAt(exception: number): number {
+    return exception < this.#exceptionCount ? this.#refusedSequences[exception] : Infinity
   }
 
   #detailOf(exception: number): Uint8Array {

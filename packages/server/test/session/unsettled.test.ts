@@ -10,17 +10,44 @@ interface Entry {
   readonly size: number
 }
 
-const consumers = Array.from({ length: 4 }, (_, id) => ({ id }) as Consumer)
+/** The last two take in mode none: of what they settle only count and size are told. */
+const consumers = Array.from({ length: 4 }, (_, id) => ({ id, ack: id < 2 ? 'manual' : 'none' }) as Consumer)
+const nothing = { settled: () => undefined, returned: () => undefined }
 
 /** The same as a Map does it. */
 class Model {
   readonly entries = new Map<number, Entry>()
 
-  settle(first: number, last: number): number[] {
-    const tags = [...this.entries.keys()].filter((tag) => tag >= first && tag <= last)
-    const places = tags.map((tag) => this.entries.get(tag)!.place)
-    for (const tag of tags) this.entries.delete(tag)
-    return places
+  settle(first: number, last: number): Settled {
+    const settled = new Settled()
+    for (const [tag, { consumer, place, size }] of this.entries) {
+      if (tag < first || tag > last) continue
+      this.entries.delete(tag)
+      if (consumer.ack === 'manual') settled.settled(consumer, place, size)
+      else settled.returned(consumer, 1, size)
+    }
+    return settled
+  }
+}
+
+class Settled {
+  count = 0
+  readonly #places: number[] = []
+  readonly #returned = new Map<Consumer, { count: number; size: number }>()
+
+  settled(_consumer: Consumer, place: number, _size: number): void {
+    this.count++
+    this.#places.push(place)
+  }
+
+  returned(consumer: Consumer, count: number, size: number): void {
+    const sum = this.#returned.get(consumer) ?? { count: 0, size: 0 }
+    this.count += count
+    this.#returned.set(consumer, { count: sum.count + count, size: sum.size + size })
+  }
+
+  toString(): string {
+    return JSON.stringify([this.#places, consumers.map((consumer) => this.#returned.get(consumer))])
   }
 }
 
@@ -40,17 +67,17 @@ function play(random: Random): void {
       // Anything from the oldest on, in any order, with what is settled already.
       const first = random.chance(0.3) ? 1 : 1 + random.below(lastTag + 1)
       const last = random.chance(0.1) ? lastTag : first + random.below(random.chance(0.2) ? 300 : 4)
-      const settled: number[] = []
+      const settled = new Settled()
       const outcome = 1 + random.below(4)
       const count = ring.settle(first, last, outcome, 7, {
-        settled(_consumer, place, _size, settledOutcome, delayMs) {
-          settled.push(place)
+        returned: (consumer, count, size) => settled.returned(consumer, count, size),
+        settled(consumer, place, size, settledOutcome, delayMs) {
+          settled.settled(consumer, place, size)
           if (settledOutcome !== outcome || delayMs !== 7) throw new Error('outcome and delay are handed on')
         },
-        returned: () => undefined,
       })
       const expected = model.settle(first, last)
-      if (count !== expected.length || settled.join() !== expected.join()) throw new Error(`settling ${first} to ${last} gave ${settled}, not ${expected}`)
+      if (count !== expected.count || `${settled}` !== `${expected}`) throw new Error(`settling ${first} to ${last} gave ${settled}, not ${expected}`)
     }
     ring.invariants()
     if (ring.count !== model.entries.size) throw new Error(`${ring.count} are unsettled, not ${model.entries.size}`)
