@@ -112,11 +112,16 @@ export class Link implements FrameSink {
     this.opened = new Promise((resolve, reject) => {
       this.#opening = { resolve, reject, timer }
     })
-    this.#socket = transport.open(target, {
-      ingest: (bytes, from, to) => this.#ingest(bytes, from, to),
-      drained: () => this.out.drained(),
-      closed: (error) => this.#closed(error),
-    })
+    try {
+      this.#socket = transport.open(target, {
+        ingest: (bytes, from, to) => this.#ingest(bytes, from, to),
+        drained: () => this.out.drained(),
+        closed: (error) => this.#closed(error),
+      })
+    } catch (error) {
+      this.#clock.clearTimeout(timer)
+      throw error
+    }
     this.out = new Outgoing(this.#socket)
     this.out.append(preface)
     this.#request('hello', 0, hello, 0).then(

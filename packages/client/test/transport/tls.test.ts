@@ -1,0 +1,61 @@
+import { connect } from '@waybill/client'
+import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import { cert, expiredCert, key } from '../support/certificates.js'
+import { failure } from '../support/fake-broker.js'
+
+/** Accepts TLS and keeps what clients say to it. */
+async function listening(t: Test, options: TlsOptions): Promise<{ port: number; heard: Buffer[]; sockets: TLSSocket[] }> {
+  const heard: Buffer[] = []
+  const sockets: TLSSocket[] = []
+  const server = createServer({ key, ...options }, (socket) => {
+    sockets.push(socket)
+    socket.on('data', (bytes) => heard.push(bytes))
+    socket.on('error', () => {})
+  })
+  server.on('tlsClientError', () => {})
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, heard, sockets }
+}
+
+const quiet = { log: () => {}, user: 'ada', password: 'very-secret' }
+
+const refused: [string, TlsOptions, object][] = [
+  ['a certificate that nobody trusted has signed', { cert }, {}],
+  ['a certificate that has expired', { cert: expiredCert }, { ca: expiredCert }],
+  ['a certificate of somebody else', { cert }, { ca: cert, serverName: 'broker.example' }],
+  ['TLS 1.1', { cert, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, { ca: cert }],
+]
+for (const [what, server, tls] of refused) {
+  t.test(`tls - ${what} is refused at once, and nothing has been said to it`, async (t) => {
+    const { port, heard } = await listening(t, server)
+    const error = await failure(connect(`waybills://localhost:${port}`, { ...quiet, tls }))
+    t.equal(error.code, 'TLS_FAILED')
+    t.notOk(error.retryable)
+    t.equal(heard.length, 0, 'not even a preface')
+  })
+}
+
+t.test('tls - a trusted certificate hears the preface, by name and by address', async (t) => {
+  for (const host of ['localhost', '127.0.0.1']) {
+    const { port, heard, sockets } = await listening(t, { cert })
+    const error = failure(connect(`waybills://${host}:${port}`, { ...quiet, tls: { ca: [cert] }, connectTimeoutMs: 2_000 }))
+    while (heard.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    t.equal(heard[0].subarray(0, 4).toString(), 'WAYB', host)
+    sockets[0].end('HTTP/1.1 400 no\r\n')
+    t.equal((await error).code, 'NOT_WAYBILL')
+  }
+})
+
+t.test('tls - verification is off only by an option that says so', async (t) => {
+  const { port, heard, sockets } = await listening(t, { cert: expiredCert })
+  const error = failure(connect(`waybills://localhost:${port}`, { ...quiet, tls: { insecureSkipVerification: true } }))
+  while (heard.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  sockets[0].end('HTTP/1.1 400 no\r\n')
+  t.equal((await error).code, 'NOT_WAYBILL')
+})
