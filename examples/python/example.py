@@ -71,4 +71,7 @@ def show(what: str, actual, expected, quiet: bool = False) -> bool:
 if __name__ == '__main__':
     address = sys.argv[1] if len(sys.argv) > 1 else 'localhost:7670'
     host, _, port = address.rpartition(':')
-    sys.exit(0 if main(host, int(port)) else 1)
+    try:
+        sys.exit(0 if main(host, int(port)) else 1)
+    except (OSError, WaybillError) as error:
+        sys.exit(f'{address}: {error}')

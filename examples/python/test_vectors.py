@@ -1,10 +1,11 @@
 """The client's codec against spec/vectors: python3 -m unittest, in this folder. The expected bytes and errors stand in those files."""
 import json
+import struct
 import unittest
 from pathlib import Path
 
 import meaning
-from codec import ERRORS, FrameReader, WaybillError, check_preface, decode_json, decode_record, encode_record
+from codec import DELIVER, ERRORS, FrameReader, WaybillError, check_preface, decode_json, decode_record, encode_frame, encode_record
 
 SPEC = Path(__file__).resolve().parents[2] / 'spec'
 
@@ -92,9 +93,10 @@ class Vectors(unittest.TestCase):
         self.each('invalid', check, lambda vector: vector['from'] == 'server')
 
     def test_what_neither_side_may_send_is_refused(self):
-        """Sizes, HEARTBEAT and types that are not known: the rules are the same for both directions."""
+        """Sizes, correlation id 0, HEARTBEAT and types that are not known: the rules are the same for both directions."""
         def either(vector):
-            return vector['clause'] == '2.2' or vector['error'] == 'unsupported' or vector['hex'][8:10] == '07'
+            name, kind = vector['name'], vector['hex'][8:10]
+            return vector['clause'] == '2.2' or vector['error'] == 'unsupported' or name == 'correlation id 0' or kind == '07'
         def check(vector):
             self.refused(vector['error'], read, bytes.fromhex(vector['hex']), 0, vector.get('opening', False))
         self.each('invalid', check, either)
@@ -109,10 +111,22 @@ class Vectors(unittest.TestCase):
             self.assertIn(vector.get('names', ''), error.message)
         self.each('invalid', check, record)
 
+    def test_records_that_do_not_fill_their_frame_are_refused_in_a_delivery_too(self):
+        """PUBLISH vectors again, with the header of a DELIVER."""
+        def filling(vector):
+            return vector['clause'] == '4.1' and 'record' in vector['name'] and 'reserved' not in vector['name'] and len(vector['hex']) > 48
+        def check(vector):
+            data = bytes.fromhex(vector['hex'])
+            count, = struct.unpack_from('>I', data, 16)
+            self.refused('frameMalformed', read, encode_frame(DELIVER, 1, struct.pack('>QQII', 1, 1, count, 1) + data[24:]))
+        self.each('invalid', check, filling)
+        self.refused('frameMalformed', read, encode_frame(DELIVER, 1, struct.pack('>QQIII', 1, 1, 1, 1, 11) + bytes(11)))
+
     def test_what_is_no_json_object_is_refused(self):
         def text(vector):
             return vector['clause'] in ('0.3', '6.0') and vector['error'] == 'requestInvalid' and '65,537' not in vector['name']
         self.each('invalid', lambda vector: self.refused('requestInvalid', decode_json, bytes.fromhex(vector['hex'])[12:]), text)
+        self.refused('requestInvalid', decode_json, b'{"what Python takes for a number": NaN}')
 
 
 if __name__ == '__main__':
