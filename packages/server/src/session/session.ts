@@ -373,6 +373,8 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   fail(name: ErrorName, message: string, details?: Readonly<Record<string, unknown>>): void {
     if (this.state === 'closing' || this.state === 'closed') return
     this.#opening?.sayPreface()
+    // Confirms and deliveries of before are told before: behind this error nobody reads on.
+    this.flush()
     this.replies.lastError(0, name, message, details)
     this.#logFailure(name, message)
     this.end()
