@@ -63,6 +63,8 @@ export interface Shared {
   readonly names: EncodedNames
   readonly body: EncodedBody
   readonly requests: Requests
+  /** Every channel that has not been closed, but the connection itself. */
+  readonly channels: Set<ClientChannel>
 }
 
 export class ClientChannel implements Channel, PublisherHome {
@@ -245,6 +247,7 @@ export class ClientChannel implements Channel, PublisherHome {
       }
     }
     this.#lifeline.removeChannel(this.#core, new WaybillError('CLOSED', 'the channel is closed'))
+    this.#shared.channels.delete(this)
   }
 
   /** Consumers stop and finish, then what was published is confirmed, all within `timeoutMs`. Handlers may publish until they have finished. */

@@ -10,7 +10,6 @@ import type { Channel, Connection, Status } from './types.js'
 
 export class ClientConnection extends ClientChannel implements Connection {
   readonly #shared: Shared
-  readonly #channels = new Set<ClientChannel>()
 
   /** The lifeline is connected. */
   constructor(lifeline: Lifeline) {
@@ -24,7 +23,7 @@ export class ClientConnection extends ClientChannel implements Connection {
         }
       },
     })
-    const shared: Shared = { lifeline, names: new EncodedNames(), body: new EncodedBody(), requests }
+    const shared: Shared = { lifeline, names: new EncodedNames(), body: new EncodedBody(), requests, channels: new Set() }
     super(shared, lifeline.channels[0])
     this.#shared = shared
   }
@@ -47,16 +46,16 @@ export class ClientConnection extends ClientChannel implements Connection {
   async channel(): Promise<Channel> {
     this.assertOpen()
     const channel = new ClientChannel(this.#shared, await this.#shared.lifeline.openChannel())
-    this.#channels.add(channel)
+    this.#shared.channels.add(channel)
     return channel
   }
 
   /** Every channel finishes, then the socket ends. */
   protected override async end(timeoutMs: number): Promise<void> {
-    const { lifeline, requests } = this.#shared
+    const { lifeline, requests, channels } = this.#shared
     const { clock } = lifeline
     const deadline = clock.now() + timeoutMs
-    await Promise.all([this.finish(timeoutMs), ...[...this.#channels].map((channel) => channel.finish(timeoutMs))])
+    await Promise.all([this.finish(timeoutMs), ...[...channels].map((channel) => channel.finish(timeoutMs))])
     requests.end(closedError(new WaybillError('CLOSED', 'the connection was closed before the reply')))
     await lifeline.close(Math.max(1_000, deadline - clock.now()))
   }

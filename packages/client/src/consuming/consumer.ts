@@ -19,6 +19,7 @@ import { DeliveryBuffer } from './delivery-buffer.js'
 import type { Delivery } from './message.js'
 import { NameReader } from './name-reader.js'
 import type { Run } from './run.js'
+import { RunList } from './run-list.js'
 import type { DeliveryTarget } from './target.js'
 
 const prefetchSizeDefault = 8 * 1024 * 1024
@@ -69,7 +70,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   readonly #concurrency: number
   readonly #parse: ((body: unknown) => unknown) | undefined
   readonly #buffer = new DeliveryBuffer()
-  readonly #runs = new Set<Run>()
+  readonly #runs = new RunList()
   readonly #listeners = new Set<ErrorListener>()
   readonly #errorLimit: RateLimit
   #state: 'open' | 'closing' | 'closed' = 'open'
@@ -188,15 +189,14 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   settled(run: Run, tag: number, outcome: number, delayMs: number, reason: string | undefined): void {
     this.#unsettledCount--
     this.#settledCount++
-    if (run.unsettledCount === 0) this.#runs.delete(run)
+    if (run.unsettledCount === 0) this.#runs.remove(run)
     this.#home.settle(tag, 1, outcome, delayMs, reason)
     if (this.#idleWaiter !== undefined) this.#checkIdle()
   }
 
   /** What was delivered is no longer ours: the connection is lost, the broker has ended the consumer, or the time to close is up. */
   revoke(cause: Error): void {
-    const runs = [...this.#runs]
-    this.#runs.clear()
+    const runs = this.#runs.takeAll()
     this.#buffer.takeAll()
     this.#unsettledCount = 0
     this.#sliceTurn = -1
@@ -362,11 +362,13 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
 
   /** The deadline: what handlers have not finished goes back, and they are told so by their signals. */
   #giveBack(): void {
-    for (const run of this.#runs) {
+    const cause = new WaybillError('CLOSED', `the consumer of '${this.queue}' was closed before the handler had finished`)
+    for (const run of this.#runs.takeAll()) {
       // Tags of the run that are settled already are skipped by the broker. [P-5.4]
-      if (!run.revoked) this.#home.settle(run.firstTag, run.count, Outcome.requeue, noDelay, undefined)
+      this.#home.settle(run.firstTag, run.count, Outcome.requeue, noDelay, undefined)
+      run.revoke(cause)
     }
-    this.revoke(new WaybillError('CLOSED', `the consumer of '${this.queue}' was closed before the handler had finished`))
+    this.revoke(cause)
   }
 
   #checkIdle(): void {

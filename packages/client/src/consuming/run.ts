@@ -26,6 +26,9 @@ export class Run {
   readonly deliveryCount: number
   readonly failureCount: number
   unsettledCount: number
+  /** In the list of who has it. */
+  previous: Run | undefined = undefined
+  next: Run | undefined = undefined
   #revoked: Error | undefined
   #controllers: Set<AbortController> | undefined
 

@@ -11,6 +11,7 @@ import {
   decodeControl,
   decodeResult,
   encodeControl,
+  Flag,
   FrameReader,
   type FrameSink,
   FrameType,
@@ -284,8 +285,9 @@ export class Link implements FrameSink {
   /** Called by the reader for every whole frame. */
   frame(bytes: Uint8Array, type: number, flags: number, channel: number, correlation: number, from: number, to: number): void {
     if (type === FrameType.deliver || type === FrameType.confirm || type === FrameType.credit) {
-      const fault = frameFault(type, flags, channel, 'server')
-      if (fault !== undefined || this.#hello === undefined) {
+      const flagsMax = type === FrameType.deliver ? Flag.redelivered | Flag.counts : 0
+      if (channel === 0 || (flags & ~flagsMax) !== 0 || this.#hello === undefined) {
+        const fault = frameFault(type, flags, channel, 'server')
         this.#fault(fault?.code ?? 'frameUnexpected', fault?.message ?? 'the first frame of a broker answers HELLO')
         return
       }
@@ -359,9 +361,18 @@ export class Link implements FrameSink {
     const pending = correlation === 0 ? undefined : this.#take(correlation)
     pending?.reject(error)
     if (value.scope === 'connection') this.destroy(error)
-    else if (value.scope === 'channel') this.#channels[channel]?.failed(error)
+    else if (value.scope === 'channel') this.#channelFailed(channel, error)
     else if (pending === undefined)
       this.#home.log({ level: 'warn', event: 'broker-error', host: this.host, code: error.code, message: error.message })
+  }
+
+  /** What was asked on it before will not be answered. [P-6.8] */
+  #channelFailed(channel: number, error: WaybillError): void {
+    const unanswered = unansweredError(error)
+    for (const [correlation, pending] of this.#pending) {
+      if (pending.channel === channel) this.#take(correlation)?.reject(unanswered)
+    }
+    this.#channels[channel]?.failed(error)
   }
 
   #take(correlation: number): Pending | undefined {
@@ -450,7 +461,7 @@ export class Link implements FrameSink {
 /** What a request without an answer is rejected with; the caller may ask again on the next connection. */
 function unansweredError(cause: WaybillError | undefined): WaybillError {
   if (cause?.code === 'CLOSED') return cause
-  return new WaybillError('CONNECTION_LOST', `the connection was lost before the answer: ${cause?.message ?? 'it is closed'}`, {
+  return new WaybillError('CONNECTION_LOST', `lost before the answer: ${cause?.message ?? 'the connection is closed'}`, {
     retryable: true,
     cause,
   })

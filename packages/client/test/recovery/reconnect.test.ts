@@ -473,6 +473,8 @@ t.test('reconnect - a channel that the broker closes is opened again alone', asy
   await channel.consume('work', () => {})
   broker.confirms = false
   const lost = failure(channel.publish('x', 'k', 'a'))
+  broker.answers.CHECK_QUEUE = silence
+  const unanswered = failure(channel.checkQueue('a'))
   const kept = connection.publish('x', 'k', 'b')
   await settle()
   broker.peer.send({
@@ -481,6 +483,7 @@ t.test('reconnect - a channel that the broker closes is opened again alone', asy
     json: { code: 421, name: 'sequenceUnexpected', scope: 'channel', retryable: false, message: 'sequence 9 came' },
   })
   t.match(await lost, { code: 'CONNECTION_LOST', stored: 'unknown', cause: { code: 'SEQUENCE_UNEXPECTED' } })
+  t.match(await unanswered, { code: 'CONNECTION_LOST', retryable: true, cause: { code: 'SEQUENCE_UNEXPECTED' } })
   await settle()
   t.equal(broker.peers.length, 1)
   t.equal(broker.peer.of('CONSUME').length, 2)
