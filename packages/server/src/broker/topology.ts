@@ -5,7 +5,7 @@
  */
 import type { Headers } from '@waybill/protocol'
 import type { Broker } from './broker.js'
-import { Exchange, type ExchangeOptions, type Target } from './exchanges/exchange.js'
+import type { Exchange, ExchangeOptions, Target } from './exchanges/exchange.js'
 import type { Binding } from './exchanges/matcher.js'
 import type { Queue, QueueOptions } from './queues/queue.js'
 import { Refusal } from './refusal.js'
@@ -40,7 +40,10 @@ export function deleteExchange({ host }: Asker, name: string, ifUnused: boolean)
   const exchange = host.exchange(name)
   if (exchange === undefined) return { deleted: false }
   if (ifUnused && exchange.matcher.size > 0) {
-    return new Refusal('preconditionFailed', `exchange '${name}' has ${exchange.matcher.size} bindings; unbind them, or delete without ifUnused`)
+    return new Refusal(
+      'preconditionFailed',
+      `exchange '${name}' has ${exchange.matcher.size} bindings; unbind them, or delete without ifUnused`,
+    )
   }
   host.removeExchange(exchange)
   return { deleted: true }
@@ -58,7 +61,7 @@ export function bind(broker: Broker, asker: Asker, request: BindingRequest): { c
   const ends = findEnds(broker, asker, request)
   if (ends instanceof Refusal) return ends
   const { host } = asker
-  if (broker.bindingCount >= broker.limits.bindingCount) return full('bindingCountMax', broker.bindingCount)
+  if (broker.bindingCount >= broker.limits.bindingCount && !isBound(ends)) return full('bindingCountMax', broker.bindingCount)
   const created = host.bind(ends.source, ends.binding)
   return { created, bindingCount: host.bindingsTo(ends.binding.target) }
 }
@@ -120,7 +123,10 @@ export function deleteQueue(
   const queue = broker.usable(host, connection, name)
   if (queue instanceof Refusal) return queue
   if (conditions.ifUnused && queue.consumerCount > 0) {
-    return new Refusal('preconditionFailed', `queue '${name}' has ${queue.consumerCount} consumers; cancel them, or delete without ifUnused`)
+    return new Refusal(
+      'preconditionFailed',
+      `queue '${name}' has ${queue.consumerCount} consumers; cancel them, or delete without ifUnused`,
+    )
   }
   if (conditions.ifEmpty && queue.liveCount > 0) {
     return new Refusal('preconditionFailed', `queue '${name}' holds ${queue.liveCount} messages; purge it, or delete without ifEmpty`)
@@ -143,14 +149,29 @@ function queueAnswer(queue: Queue, created: boolean): QueueAnswer {
   }
 }
 
-function findEnds(broker: Broker, { host, connection }: Asker, request: BindingRequest): { source: Exchange; binding: Binding<Target> } | Refusal {
+/** Whether that binding is there: asked of the matcher, which alone knows what makes two bindings the same. Only when there is no room. */
+function isBound({ source, binding }: { source: Exchange; binding: Binding<Target> }): boolean {
+  if (!source.matcher.add(binding)) return true
+  source.matcher.remove(binding)
+  return false
+}
+
+function findEnds(
+  broker: Broker,
+  { host, connection }: Asker,
+  request: BindingRequest,
+): { source: Exchange; binding: Binding<Target> } | Refusal {
   const source = host.expectExchange(request.source)
   if (source instanceof Refusal) return source
-  const target = 'queue' in request.target ? broker.usable(host, connection, request.target.queue) : host.expectExchange(request.target.exchange)
+  const target =
+    'queue' in request.target ? broker.usable(host, connection, request.target.queue) : host.expectExchange(request.target.exchange)
   if (target instanceof Refusal) return target
   const { key, headers, match } = request
   if ((headers !== undefined || match !== undefined) && source.options.type !== 'headers') {
-    return new Refusal('requestInvalid', `exchange '${source.name}' is of type ${source.options.type}: headers and match are for headers exchanges`)
+    return new Refusal(
+      'requestInvalid',
+      `exchange '${source.name}' is of type ${source.options.type}: headers and match are for headers exchanges`,
+    )
   }
   return { source, binding: { key, headers, match, target } }
 }
@@ -166,5 +187,7 @@ function differences(what: string, name: string, wanted: Record<string, unknown>
 }
 
 function full(limit: string, there: number): Refusal {
-  return new Refusal('limitExceeded', `the broker has ${there} and its limit ${limit} is reached; the configuration can raise it`, { limit })
+  return new Refusal('limitExceeded', `the broker has ${there} and its limit ${limit} is reached; the configuration can raise it`, {
+    limit,
+  })
 }

@@ -41,6 +41,11 @@ export class Reception {
     return this.#guests.size
   }
 
+  /** Whether there is no place for anybody, from wherever. */
+  get isFull(): boolean {
+    return this.#guests.size >= this.#limits.unauthenticatedCount * burst
+  }
+
   /** A connection has come. False: there is no place for it. */
   enter(guest: Guest): boolean {
     const { unauthenticatedCount, unauthenticatedPerAddressCount } = this.#limits

@@ -125,8 +125,8 @@ export class Turn implements SessionHome {
     this.sessions.add(session)
     if (this.#drain !== undefined) session.drain(0)
     else if (!this.reception.enter(session)) {
-      const message = `too many connections have not said who they are (at most ${unauthenticatedCount}); try again later`
-      session.fail('limitExceeded', message, { limit: 'unauthenticatedCount' })
+      const limit = this.reception.isFull ? 'unauthenticatedCountMax' : 'unauthenticatedPerAddressCountMax'
+      session.fail('limitExceeded', `too many connections have not said who they are (${limit}); try again later`, { limit })
     }
     this.clock.soon(this.run)
     return session
