@@ -181,6 +181,13 @@ class Transcripts(unittest.TestCase):
             connection.changed.wait_for(lambda: connection.error, TIMEOUT_S)
         return connection.error  # an ERROR of the server, or what the client has found wrong
 
+    def test_a_type_that_is_not_known_is_dropped(self):
+        transcript = json.loads((TRANSCRIPTS / 'opening-client.json').read_text(encoding='utf-8'))
+        unknown = [{'server': '00000006 55 f0 0001 abcd'}, {'server': '00000008 fe 01 0000 00000063'}]
+        calls = [index for index, step in enumerate(transcript['steps']) if step == {'call': ['close']}]
+        transcript['steps'][calls[0]:calls[0]] = unknown
+        self.play('opening-client', transcript)
+
     def test_every_transcript_for_clients_is_survived(self):
         names = []
         for path in sorted(TRANSCRIPTS.glob('*.json')):

@@ -158,7 +158,12 @@ class Connection:
 
     def _next_frame(self) -> Frame:
         while True:
-            frame = self._frames.next()
+            try:
+                frame = self._frames.next()
+            except WaybillError as error:
+                if error.name == 'unsupported':
+                    continue  # a type that is not known is dropped [P-2.6]
+                raise
             if frame:
                 return frame
             data = self._stream.recv(65536)
