@@ -133,6 +133,7 @@ t.test('confirms - everything that was decided is told, once, in order', (t) =>
       if (through !== sequence) throw new Error(`through ${through}, not ${sequence}`)
       if (told.size !== fates.size) throw new Error(`${told.size} were told of, not ${fates.size}`)
     }
-    for (const [sequence, fate] of fates) if (told.get(sequence) !== fate) throw new Error(`${sequence}: ${told.get(sequence)}, not ${fate}`)
+    for (const [sequence, fate] of fates)
+      if (told.get(sequence) !== fate) throw new Error(`${sequence}: ${told.get(sequence)}, not ${fate}`)
   }),
 )

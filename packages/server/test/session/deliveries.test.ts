@@ -33,7 +33,9 @@ t.test('deliveries - neighbours in slab, tag and id are one run', async (t) => {
     { tag: 2, id: 8, text: 'b' },
     { tag: 3, id: 9, text: 'c' },
   ])
-  t.match(frames, [{ type: 'DELIVER', channel: 1, consumer: 1, firstTag: 1, firstMessageId: 7, flags: [], deliveryCount: 1, failureCount: 0 }])
+  t.match(frames, [
+    { type: 'DELIVER', channel: 1, consumer: 1, firstTag: 1, firstMessageId: 7, flags: [], deliveryCount: 1, failureCount: 0 },
+  ])
   t.same(bodiesOf(frames), ['a', 'b', 'c'])
   t.equal(deliveries.count, 0)
   t.equal(deliveries.size, 0)

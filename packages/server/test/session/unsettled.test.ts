@@ -77,7 +77,8 @@ function play(random: Random): void {
         },
       })
       const expected = model.settle(first, last)
-      if (count !== expected.count || `${settled}` !== `${expected}`) throw new Error(`settling ${first} to ${last} gave ${settled}, not ${expected}`)
+      if (count !== expected.count || `${settled}` !== `${expected}`)
+        throw new Error(`settling ${first} to ${last} gave ${settled}, not ${expected}`)
     }
     ring.invariants()
     if (ring.count !== model.entries.size) throw new Error(`${ring.count} are unsettled, not ${model.entries.size}`)
