@@ -39,11 +39,11 @@ import type { ChannelSink, Link } from './link.js'
 /** So many ranges are settled that they are written before the turn ends. */
 const pendingRangesMax = 4_096
 /**
- * When a turn has settled this many, more are on their way, and a write for each turn costs more than all the rest of a message
- * (65 of 230 ns, and as much again in the broker). Then settlements are gathered up to a quarter of the smallest window, but not
- * for longer than `gatherMs`.
+ * A write for each turn costs more than all the rest of a message (65 of 230 ns, and as much again in the broker), and small writes
+ * beget small deliveries. So after `promptWriteCount` in a millisecond settlements are gathered, up to a quarter of the smallest
+ * window, for a millisecond at most. Who settles now and then is always written at once.
  */
-const gatherCountMin = 32
+const promptWriteCount = 2
 const gatherMs = 1
 
 export interface CoreHome {
@@ -77,8 +77,10 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   #deliveredSize = 0
   #gatherCountMax = 0
   #gatherSizeMax = 0
-  #gathered = 0
   #gatherTimer: Timer | undefined
+  #isGatherDue = false
+  #promptSince = 0
+  #promptCount = 0
 
   constructor(home: CoreHome, number: number, rules: OutboxRules) {
     this.#home = home
@@ -231,19 +233,23 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     this.#isDirty = false
     const link = this.#link
     if (link === undefined || this.#settlements.count === 0) return
-    if (!all && this.#isGathering()) return
+    if (!all && this.#isGathering(link)) return
     this.#settlements.write(link.out, this.number, 0)
     this.#written()
   }
 
   /** Whether this turn's settlements are better written together with those of the next. */
-  #isGathering(): boolean {
-    const isBusy = this.#settledCount - this.#gathered >= gatherCountMin
-    this.#gathered = this.#settledCount
-    if (!isBusy || this.#settledCount >= this.#gatherCountMax || this.#deliveredSize >= this.#gatherSizeMax) return false
+  #isGathering(link: Link): boolean {
+    const now = link.now()
+    if (now - this.#promptSince >= gatherMs) {
+      this.#promptSince = now
+      this.#promptCount = 0
+    }
+    const isLarge = this.#settledCount >= this.#gatherCountMax || this.#deliveredSize >= this.#gatherSizeMax
+    if (isLarge || this.#isGatherDue || this.#promptCount++ < promptWriteCount) return false
     this.#gatherTimer ??= this.clock.setTimeout(() => {
       this.#gatherTimer = undefined
-      this.#gathered = this.#settledCount
+      this.#isGatherDue = true
       this.#link?.touchedBy(this)
     }, gatherMs)
     return true
@@ -251,8 +257,8 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
 
   #written(): void {
     this.#settledCount = 0
-    this.#gathered = 0
     this.#deliveredSize = 0
+    this.#isGatherDue = false
     if (this.#gatherTimer === undefined) return
     this.clock.clearTimeout(this.#gatherTimer)
     this.#gatherTimer = undefined

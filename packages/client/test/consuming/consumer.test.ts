@@ -230,27 +230,44 @@ t.test('consumer - what one turn settles is one frame', async (t) => {
   t.equal(broker.peer.of('SETTLE').length, 1)
 })
 
-t.test('consumer - in bulk, settlements are gathered over turns up to a quarter of the window or a millisecond', async (t) => {
+t.test('consumer - in bulk, settlements are gathered up to a quarter of the window or a millisecond', async (t) => {
   const { broker, settled, clock } = await consuming(() => {}, { ack: 'none', prefetch: 1_000 })
   const hundred = Array.from({ length: 100 }, () => 'x')
-  for (let i = 0; i < 2; i++) {
-    broker.peer.deliver(1, hundred)
-    await settle()
+  const turns = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      broker.peer.deliver(1, hundred)
+      await settle()
+    }
   }
-  t.same(settled(), [])
-  broker.peer.deliver(1, hundred)
-  await settle()
-  t.same(settled(), ['1-300 ack'])
-  broker.peer.deliver(1, hundred)
-  await settle()
-  t.same(settled(), ['1-300 ack'])
+  await turns(2)
+  t.same(settled(), ['1-100 ack', '101-200 ack'], 'the first ones are written at once')
+  await turns(2)
+  t.same(settled().length, 2, 'then they are gathered')
+  await turns(1)
+  t.same(settled().at(-1), '201-500 ack', 'a quarter of the window')
+  await turns(1)
+  t.same(settled().length, 3)
   await clock.advance(1)
-  t.same(settled(), ['1-300 ack', '301-400 ack'])
-  broker.peer.deliver(1, hundred)
-  await settle()
-  broker.peer.deliver(1, ['one'])
-  await settle()
-  t.same(settled().at(-1), '401-501 ack', 'a turn with little to settle waits for nobody')
+  t.same(settled().at(-1), '501-600 ack', 'a millisecond')
+})
+
+t.test('consumer - who settles now and then is written at once', async (t) => {
+  const { broker, settled, clock } = await consuming(() => {})
+  for (let i = 1; i <= 10; i++) {
+    broker.peer.deliver(1, ['x'])
+    await settle()
+    t.equal(settled().length, i)
+    await clock.advance(1)
+  }
+})
+
+t.test('consumer - a small window is given back at once', async (t) => {
+  const { broker, settled } = await consuming(() => {}, { prefetch: 4 })
+  for (let i = 1; i <= 10; i++) {
+    broker.peer.deliver(1, ['x'])
+    await settle()
+    t.equal(settled().length, i)
+  }
 })
 
 t.test('consumer - flush resolves when the broker has what was settled', async (t) => {
