@@ -32,7 +32,8 @@ export function declareExchange(broker: Broker, { host }: Asker, name: string, o
 export function checkExchange({ host }: Asker, name: string): object | Refusal {
   if (name === '') return { exchange: '', type: 'direct', durable: true, autoDelete: false, internal: false }
   const exchange = host.expectExchange(name)
-  return exchange instanceof Refusal ? exchange : { exchange: name, ...exchange.options }
+  if (exchange instanceof Refusal) return exchange
+  return { exchange: name, ...exchange.options, durable: exchange.options.durable && outlivesProcess }
 }
 
 export function deleteExchange({ host }: Asker, name: string, ifUnused: boolean): { deleted: boolean } | Refusal {
