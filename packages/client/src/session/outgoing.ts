@@ -16,6 +16,8 @@ import type { Socket } from '../transport/transport.js'
 const sizeMin = 4 * 1024
 /** Busy ones this much: a write of it costs a system call for some hundred messages, and it stays in the cache. */
 const sizeUsual = 64 * 1024
+/** Those that have sent a larger record this much, for the next ones; what is larger still gets a buffer that is not kept. */
+const sizeLarge = 256 * 1024
 const spareCountMax = 8
 const publishStartSize = frameHeaderSize + publishHeaderSize
 
@@ -30,7 +32,9 @@ export class Outgoing {
   readonly #socket: Socket
   /** Given to the socket and not taken yet. */
   #pinned: Buffer[] = []
-  readonly #spare: Buffer[] = []
+  #spare: Buffer[] = []
+  /** Of the buffers that are used again. */
+  #size = sizeUsual
   #closed = false
 
   #frameAt = -1
@@ -79,17 +83,17 @@ export class Outgoing {
     socket.write(used === bytes.length ? bytes : bytes.subarray(0, used))
     if (socket.writableLength > 0) {
       this.#pinned.push(bytes)
-      this.bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(sizeUsual)
+      this.bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#size)
     } else {
       if (this.#pinned.length > 0) this.drained()
-      if (bytes.length > sizeUsual) this.bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(sizeUsual)
+      if (bytes.length > this.#size) this.bytes = this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#size)
     }
   }
 
   /** The socket has taken all it was given. */
   drained(): void {
     for (const bytes of this.#pinned) {
-      if (this.#spare.length < spareCountMax && bytes.length === sizeUsual) this.#spare.push(bytes)
+      if (this.#spare.length < spareCountMax && bytes.length === this.#size) this.#spare.push(bytes)
     }
     this.#pinned = []
   }
@@ -100,7 +104,7 @@ export class Outgoing {
     this.#frameAt = -1
     this.used = 0
     this.#pinned = []
-    this.#spare.length = 0
+    this.#spare = []
   }
 
   #openFrame(channel: number, flags: number, sequence: number, size: number): void {
@@ -121,13 +125,17 @@ export class Outgoing {
   }
 
   #makeRoom(size: number): void {
-    if (this.bytes.length < sizeUsual && this.used + size <= sizeUsual) {
-      const larger = Buffer.allocUnsafeSlow(sizeUsual)
+    if (this.bytes.length < this.#size && this.used + size <= this.#size) {
+      const larger = Buffer.allocUnsafeSlow(this.#size)
       this.bytes.copy(larger, 0, 0, this.used)
       this.bytes = larger
       return
     }
     this.flush()
-    if (this.bytes.length < size) this.bytes = Buffer.allocUnsafeSlow(Math.max(size, sizeUsual))
+    if (size > this.#size && size <= sizeLarge) {
+      this.#size = sizeLarge
+      this.#spare = []
+    }
+    if (this.bytes.length < size) this.bytes = Buffer.allocUnsafeSlow(Math.max(size, this.#size))
   }
 }

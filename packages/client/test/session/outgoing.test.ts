@@ -85,7 +85,9 @@ t.test('outgoing - what does not fit goes on in the next frame, in order and unc
   const { socket, out } = openOutgoing()
   const bodies: Buffer[] = []
   for (let i = 0; i < 400; i++) bodies.push(Buffer.alloc((i * 7919) % 3000, i))
-  bodies[200] = Buffer.alloc(300_000, 7)
+  bodies[200] = Buffer.alloc(70_000, 6)
+  bodies[201] = Buffer.alloc(300_000, 7)
+  bodies[300] = Buffer.alloc(200_000, 8)
   bodies.forEach((body, i) => {
     publish(out, i + 1, body)
   })
@@ -117,7 +119,7 @@ t.test('outgoing - no frame is larger than the broker takes', async (t) => {
 
 t.test('outgoing - a buffer that the socket still has is not written to', async (t) => {
   const { socket, out } = openOutgoing()
-  const bodies = Array.from({ length: 300 }, (_, i) => Buffer.alloc(1_000, i))
+  const bodies = Array.from({ length: 300 }, (_, i) => Buffer.alloc(i === 120 || i === 130 ? 100_000 : 1_000, i))
   bodies.forEach((body, i) => {
     if (i === 100) socket.isSlow = true
     if (i === 150) {
