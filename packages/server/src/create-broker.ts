@@ -38,13 +38,13 @@ export interface Broker {
 const version: string = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /**
- * Starts a broker. Without `log` it tells of warnings and errors on standard error.
+ * Starts a broker. Without `log` it tells of warnings and errors on standard error. A Config, as `loadConfig` returns it, is taken as it is.
  *
  * Rejects with a ConfigError that names everything that is wrong with the options, or with the error of `listen` of node:net: code
  * EADDRINUSE when the port is taken, EACCES when it may not be used.
  */
-export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
-  const config = completeConfig(options, nodeMachine)
+export async function createBroker(options: BrokerOptions | Config = {}): Promise<Broker> {
+  const config = isComplete(options) ? options : completeConfig(options, nodeMachine)
   const tls = config.tls === undefined ? undefined : readTls(config.tls, nodeMachine)
   const clock = nodeClock()
   const log = loggerOf(config, options.log === undefined, clock)
@@ -81,6 +81,11 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
       return closing
     },
   }
+}
+
+/** Whoever has a Config got it from a place that has checked it; options have no `warnings`. */
+function isComplete(options: BrokerOptions | Config): options is Config {
+  return 'warnings' in options
 }
 
 async function end(turn: Turn, listener: Listener | undefined, graceMs: number, log: Logger): Promise<void> {
