@@ -28,10 +28,6 @@ export class Topology {
   readonly #exchangeBindings = new Map<string, BindExchangeRequest>()
   readonly #queueBindings = new Map<string, BindQueueRequest>()
 
-  get isEmpty(): boolean {
-    return this.#exchanges.size + this.#queues.size + this.#exchangeBindings.size + this.#queueBindings.size === 0
-  }
-
   exchangeDeclared(body: DeclareExchangeRequest): void {
     this.#exchanges.set(body.exchange, body)
   }

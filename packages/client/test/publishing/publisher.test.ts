@@ -206,6 +206,41 @@ t.test('publisher - a listener may publish again what was refused', async (t) =>
   )
 })
 
+t.test('publisher - a listener that throws is logged, one that has been taken off is not called', async (t) => {
+  const broker = new FakeBroker()
+  broker.confirms = false
+  const log = new Collected<{ event: string }>()
+  const connection = await broker.connect({ log: log.add })
+  const publisher = connection.publisher('x')
+  const never = (): void => {
+    t.fail('it was taken off')
+  }
+  publisher
+    .on('refused', never)
+    .on('refused', () => {
+      throw new Error('mistake')
+    })
+    .off('refused', never)
+  publisher.send('k', 'a')
+  await settle()
+  broker.peer.confirm(1, 1, { exceptions: [{ sequence: 1, code: 506, queueCount: 0, detail: '' }] })
+  await publisher.flush()
+  t.ok(log.all.some(({ event }) => event === 'listener-failed'))
+})
+
+t.test('publisher - properties travel with each message', async (t) => {
+  const { broker, publisher } = await publishing()
+  publisher.send('k', 'a', { persistent: false, headers: { n: 1 }, messageId: 'm' })
+  publisher.send('k', Buffer.from('b'), { persistent: false })
+  await settle()
+  t.match(broker.peer.records, [
+    { persistent: false, headers: { n: 1 }, properties: { messageId: 'm', contentType: 'text/plain' } },
+    { persistent: false, headers: {}, properties: {} },
+  ])
+  t.throws(() => publisher.send('k', 'a', { priority: 1 }), { code: 'PROPERTY_UNSUPPORTED' })
+  t.equal(publisher.send('k', 'c'), 3, 'what was thrown has no number')
+})
+
 t.test('publisher - close flushes, and then nothing can be sent', async (t) => {
   const { publisher, confirmTo } = await publishing()
   publisher.send('k', 'a')

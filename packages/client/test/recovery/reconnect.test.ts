@@ -87,6 +87,19 @@ t.test('reconnect - what was deleted, unbound or closed does not come back', asy
   )
 })
 
+t.test('reconnect - an exchange that goes with its last binding is forgotten with it', async (t) => {
+  const { broker, connection, reconnect } = await connected()
+  await connection.declareExchange('auto', { type: 'fanout', autoDelete: true })
+  await connection.bindExchange('a', 'auto')
+  await connection.bindExchange('b', 'auto')
+  await connection.unbindExchange('a', 'auto')
+  await reconnect()
+  t.equal(broker.peer.of('DECLARE_EXCHANGE').length, 1, 'b still holds it')
+  await connection.unbindExchange('b', 'auto')
+  await reconnect()
+  t.equal(broker.peer.of('DECLARE_EXCHANGE').length, 0)
+})
+
 t.test('reconnect - what goes by itself is forgotten with the last thing that held it', async (t) => {
   const { broker, connection, reconnect } = await connected()
   await connection.declareQueue('auto', { autoDelete: true })
@@ -333,6 +346,47 @@ t.test('reconnect - with resend they are published again, in order, before what 
   broker.peer.confirm(1, 3, { runs: [{ firstSequence: 1, firstMessageId: 8, count: 3, queueCount: 1, level: 'received' }] })
   t.equal((await two).id, 'log-8')
   await publisher.flush()
+})
+
+t.test('reconnect - thousands in flight are sent again, each once', async (t) => {
+  const { broker, connection, reconnect } = await connected({ unconfirmed: 'resend' })
+  broker.confirms = false
+  const publisher = connection.publisher('x', { window: 5_000 })
+  const controller = new AbortController()
+  const aborted = failure(connection.publish('x', 'k', 'aborted', { signal: controller.signal }))
+  for (let i = 0; i < 3_000; i++) publisher.send('k', String(i))
+  await settle()
+  controller.abort()
+  t.match(await aborted, { stored: 'unknown' })
+  broker.confirms = true
+  await reconnect()
+  await publisher.flush()
+  t.same(
+    broker.peer.records.map(bodyText),
+    Array.from({ length: 3_000 }, (_, i) => String(i)),
+    'but the one that nobody waits for',
+  )
+})
+
+t.test('reconnect - a channel that cannot be opened again ends, the others live', async (t) => {
+  const { broker, connection, reconnect } = await connected()
+  const channel = await connection.channel()
+  const consumer = await channel.consume('work', () => {})
+  broker.answers.OPEN = ({ channel: number }) => (number === 2 ? error('limitExceeded', 'too many channels') : broker.credit)
+  await reconnect()
+  t.match(await consumer.closed, { reason: 'closed' })
+  t.match(await failure(channel.publish('x', 'k', 'a')), { code: 'CLOSED' })
+  await connection.publish('x', 'k', 'b')
+})
+
+t.test('reconnect - who has stopped listening is not told', async (t) => {
+  const { broker, connection, reconnect } = await connected()
+  const told = new Collected<Status>()
+  connection.on('status', told.add)
+  connection.off('status', told.add)
+  await reconnect()
+  t.equal(told.all.length, 0)
+  t.equal(broker.peers.length, 2)
 })
 
 t.test('reconnect - what was sent before and waits to be sent again may have been stored', async (t) => {
