@@ -98,8 +98,9 @@ export class Lifeline implements LinkHome, CoreHome {
     signal?.addEventListener('abort', abort, { once: true })
     this.addChannel()
     try {
+      let cause: WaybillError | undefined
       for (let attempt = 1; ; attempt++) {
-        const cause = await this.#round(attempt, deadline)
+        cause = await this.#round(attempt, deadline, cause)
         if (cause === undefined) return
         if (this.#ended !== undefined) throw this.#ended
         const delayMs = this.#backoff(attempt, backoff)
@@ -264,9 +265,9 @@ export class Lifeline implements LinkHome, CoreHome {
 
   // ─── connecting ─────────────────────────────────────────────────────────
 
-  /** Tries every host once. Undefined: connected. Otherwise why not; not retryable when every host has refused us. */
-  async #round(attempt: number, deadline: number): Promise<WaybillError | undefined> {
-    let last: WaybillError | undefined
+  /** Tries every host once. Undefined: connected. Otherwise why not (`before`, when there was no time for any); not retryable when every host has refused us. */
+  async #round(attempt: number, deadline: number, before: WaybillError | undefined): Promise<WaybillError | undefined> {
+    let last = before
     let anyRetryable = false
     const count = this.#targets.length
     for (let i = 0; i < count; i++) {
@@ -421,7 +422,7 @@ export class Lifeline implements LinkHome, CoreHome {
       this.#emit({ state: 'reconnecting', attempt, retryInMs, cause })
       await this.#sleep(retryInMs)
       if (this.#closing || this.#ended !== undefined) return
-      const failure = await this.#round(attempt, this.clock.now() + this.settings.connectTimeoutMs)
+      const failure = await this.#round(attempt, this.clock.now() + this.settings.connectTimeoutMs, cause)
       if (failure === undefined) {
         const status = this.#connected
         if (status?.state === 'connected') this.#tellRestored(status)
