@@ -1,5 +1,4 @@
 /** How many of each thing there may be: the last one that is allowed, the refusal of the next, and the place that is free again. [P-9] */
-import { preface } from '@waybill/protocol'
 import t from 'tap'
 import { Stage } from '../stage/stage.js'
 
@@ -7,66 +6,6 @@ import { Stage } from '../stage/stage.js'
 function refusal(limit: string): object {
   return { name: 'limitExceeded', scope: 'request', retryable: true, details: { limit } }
 }
-
-t.test('limit connectionCountMax - so many connections are open, one more is refused by the answer to HELLO', async (t) => {
-  const stage = new Stage({ limits: { connectionCount: 2, unauthenticatedCount: 2, unauthenticatedPerAddressCount: 2 } })
-  const first = stage.connect()
-  t.match(first.hello(), { connection: 1 })
-  t.match(stage.connect().hello(), { connection: 2 })
-  const third = stage.connect()
-  t.match(third.hello(), { name: 'limitExceeded', scope: 'connection', details: { limit: 'connectionCountMax' } })
-  t.ok(third.isOver)
-  first.cut()
-  t.match(stage.connect().hello(), { keeps: 'nothing' }, 'a place is free again')
-})
-
-t.test('limit unauthenticatedCountMax - so many strangers wait; one more takes the place of whoever had time to say HELLO', async (t) => {
-  const stage = new Stage({ limits: { unauthenticatedCount: 3, unauthenticatedPerAddressCount: 3 } })
-  const strangers = [1, 2, 3].map(() => stage.connect())
-  for (const stranger of strangers) stranger.send(preface)
-  stage.pass(1_000)
-  t.same(
-    strangers.map(({ isOver }) => isOver),
-    [false, false, false],
-  )
-  const next = stage.connect()
-  t.same(
-    strangers.map(({ isOver }) => isOver),
-    [true, false, false],
-  )
-  t.match(strangers[0]!.heardOne(), { type: 'ERROR', json: { name: 'handshakeTimeout' } })
-  t.match(next.hello(), { keeps: 'nothing' })
-})
-
-t.test('limit unauthenticatedCountMax - while nobody has had time there are twice as many places, and then none', async (t) => {
-  const stage = new Stage({ limits: { unauthenticatedCount: 3, unauthenticatedPerAddressCount: 3 } })
-  const strangers = Array.from({ length: 6 }, () => stage.connect())
-  t.ok(strangers.every(({ isOver }) => !isOver))
-  const refused = stage.connect()
-  t.match(refused.heardOne(), {
-    type: 'ERROR',
-    json: { name: 'limitExceeded', scope: 'connection', details: { limit: 'unauthenticatedCountMax' } },
-  })
-  t.ok(refused.isOver)
-  for (const stranger of strangers) t.match(stranger.hello(), { keeps: 'nothing' }, 'those who came at once are all heard')
-})
-
-t.test('limit unauthenticatedPerAddressCountMax - one address has so many places, others and this machine are not touched', async (t) => {
-  const stage = new Stage({ limits: { unauthenticatedCount: 100, unauthenticatedPerAddressCount: 2 } })
-  const strangers = Array.from({ length: 4 }, () => stage.connect('10.0.0.7'))
-  t.ok(strangers.every(({ isOver }) => !isOver))
-  const refused = stage.connect('10.0.0.7')
-  t.match(refused.heardOne(), { type: 'ERROR', json: { name: 'limitExceeded', details: { limit: 'unauthenticatedPerAddressCountMax' } } })
-  t.notOk(stage.connect('10.0.0.8').isOver)
-  t.ok(Array.from({ length: 10 }, () => stage.connect('127.0.0.1')).every(({ isOver }) => !isOver))
-
-  const patient = new Stage({ limits: { unauthenticatedCount: 100, unauthenticatedPerAddressCount: 2 } })
-  const [oldest, younger] = [patient.connect('10.0.0.7'), patient.connect('10.0.0.7')]
-  patient.pass(1_000)
-  t.notOk(oldest.isOver, 'two are within the limit')
-  const third = patient.connect('10.0.0.7')
-  t.same([oldest.isOver, younger.isOver, third.isOver], [true, false, false])
-})
 
 t.test('limit channelCountMax - all of 1,024 channels open, the next does not', async (t) => {
   const peer = new Stage().connect()
