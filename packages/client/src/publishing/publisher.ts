@@ -52,6 +52,8 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
   #count = 0
   #size = 0
   #closed = false
+  /** It is no longer told of progress. */
+  #left = false
   #firstRefusal: PublishError | undefined
   readonly #listeners = new Set<(refusal: Refusal) => void>()
   #readyWaiters: Waiter[] = []
@@ -75,7 +77,7 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
   }
 
   send(routingKey: string, body: unknown, properties?: Properties): number {
-    if (this.#closed) throw new PublishError('CLOSED', `the publisher to '${this.#exchangeName}' is closed`, 'no')
+    if (this.#closed) throw this.#closedError()
     const home = this.#home
     const encoded = home.body
     encoded.encode(body)
@@ -122,6 +124,7 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
 
   ready(options: { signal?: AbortSignal } = {}): Promise<void> {
     if (!this.full) return Promise.resolve()
+    if (this.#left) return Promise.reject(this.#closedError())
     const { signal } = options
     if (signal?.aborted) return Promise.reject(readyAborted(signal))
     return new Promise((resolve, reject) => {
@@ -168,6 +171,11 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
       await this.flush()
     } finally {
       this.#outbox.leave(this)
+      this.#left = true
+      // It may have been full of what others have waiting: nobody would tell it when that is over.
+      const waiters = this.#readyWaiters
+      this.#readyWaiters = []
+      for (const { reject } of waiters) reject(this.#closedError())
     }
   }
 
@@ -226,6 +234,10 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
       if (refusal === undefined) resolve()
       else reject(refusal)
     }
+  }
+
+  #closedError(): PublishError {
+    return new PublishError('CLOSED', `the publisher to '${this.#exchangeName}' is closed`, 'no')
   }
 
   #fullError(): PublishError {

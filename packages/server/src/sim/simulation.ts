@@ -85,6 +85,7 @@ class Simulation {
   readonly #workload: Workload
   readonly #profile: Profile
   #isCalm = false
+  #failure: SimulationFailure | undefined
 
   constructor({ seed, stepsMin = 2_500, makePeer, profile, print }: SimulationOptions) {
     const random = (purpose: string): Random => Random.of(seed, purpose)
@@ -134,6 +135,9 @@ class Simulation {
       random,
       nextPublisher: () => ++publisher,
       delivered: (channel) => this.#workload.delivered(channel),
+      fail: (failure) => {
+        this.#failure ??= failure
+      },
     }
     this.#workload = new Workload(world, this.#clock, makePeer)
   }
@@ -158,6 +162,7 @@ class Simulation {
     if (!this.timeline.step()) fail('liveness', `nothing happens any more: ${this.#workload.waitsFor}`)
     // What follows from it inside the clients: they know promises and ticks, both in a fixed order.
     await settled()
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   async #untilOver(): Promise<void> {

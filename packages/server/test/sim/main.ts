@@ -7,7 +7,8 @@
  *     --all        go on behind a seed that fails, with one line for each
  */
 import { parseArgs } from 'node:util'
-import { simulate, type SimulationReport, Tally } from '../../dist/sim/index.js'
+import { simulate, type SimulationOptions, type SimulationReport, Tally } from '../../dist/sim/index.js'
+import { ClientLife } from './client-life.js'
 
 const { values } = parseArgs({
   options: {
@@ -31,8 +32,7 @@ async function main(): Promise<void> {
   let steps = 0
   const started = performance.now()
   for (let seed = first; seed < first + count; seed++) {
-    const print = values.trace ? (line: string) => console.log(line) : undefined
-    const report = await simulate({ seed, stepsMin: Number(values.steps), ...(print === undefined ? {} : { print }) })
+    const report = await simulate(optionsOf(seed, values.trace ? (line) => console.log(line) : undefined))
     tally.add(report.tally)
     steps += report.steps
     if (report.failure !== undefined && values.all) {
@@ -48,11 +48,20 @@ async function main(): Promise<void> {
   console.log(`${count} seeds, ${steps} steps, ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s`)
 }
 
+function optionsOf(seed: number, print: ((line: string) => void) | undefined): SimulationOptions {
+  return {
+    seed,
+    stepsMin: Number(values.steps),
+    ...(values.raw ? {} : { makePeer: (world, number) => new ClientLife(world, number) }),
+    ...(print === undefined ? {} : { print }),
+  }
+}
+
 /** Runs it once more, to tell the end of it frame by frame. */
 async function fail({ seed, steps, timeMs, failure }: SimulationReport): Promise<void> {
   if (!values.trace) {
     const lines: string[] = []
-    await simulate({ seed, stepsMin: Number(values.steps), print: (line) => lines.push(line) })
+    await simulate(optionsOf(seed, (line) => lines.push(line)))
     for (const line of lines.slice(-linesMax)) console.log(line)
   }
   console.log(`\nseed ${seed} failed in step ${steps}, ${Math.round(timeMs)} ms\n${failure!.message}\n\nagain: npm run sim -- --seed ${seed}`)

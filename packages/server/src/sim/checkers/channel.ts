@@ -10,8 +10,8 @@ export interface Undecided {
   readonly wantsConfirm: boolean
   /** What it must be refused with; undefined: it is taken. */
   readonly refusal: ErrorName | undefined
-  /** It is beyond the credit that was told: the broker may have granted more already, or refuse it for that. */
-  readonly mayExceed: boolean
+  /** The broker may refuse it for these as well: it is beyond the credit that was told, though more may have been granted; memory is short. */
+  readonly alternatives: readonly ErrorName[]
   readonly queues: readonly ExpectedQueue[]
   readonly message: TakenMessage | undefined
 }
@@ -113,9 +113,11 @@ function decideOne(each: Undecided, run: ConfirmRun | undefined, exception: Conf
   if (exception !== undefined) {
     const { name, detail } = exception
     expect(run === undefined, 'confirm', () => `sequence ${sequence} is both taken and refused`)
-    const exceeds = each.mayExceed && name === 'creditExceeded'
-    expect(exceeds || name === refusal, 'confirm', () => `sequence ${sequence} is refused with ${name} (${detail}), expected: ${refusal ?? 'taken'}`)
-    if (message !== undefined) for (const queue of queues) queue.withdraw(message)
+    const isRight = name === refusal || (name !== undefined && each.alternatives.includes(name))
+    expect(isRight, 'confirm', () => `sequence ${sequence} is refused with ${name} (${detail}), expected: ${refusal ?? 'taken'}`)
+    if (message === undefined) return
+    message.isWithdrawn = true
+    for (const queue of queues) queue.withdraw(message)
     return
   }
   expect(refusal === undefined, 'confirm', () => `sequence ${sequence} is taken, expected: ${refusal}`)

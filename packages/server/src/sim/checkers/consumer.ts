@@ -18,6 +18,8 @@ export class ExpectedConsumer {
   readonly ack: 'manual' | 'none'
   readonly once: boolean
   readonly exclusive: boolean
+  /** Whether it is there, or was refused, will be known by the answer. */
+  isUncertain = false
   deliveredCount = 0
   unsettledCount = 0
   unsettledSize = 0

@@ -2,6 +2,9 @@
  * Frames and records as plainly as can be: bytes in, objects out, nothing reused. Written from the specification, apart from the
  * readers that the broker uses, so that both would have to be wrong in the same way. [P-2, P-3]
  */
+import { crc32 } from 'node:zlib'
+import { nameOf, readBody } from '../body.js'
+
 export interface PlainFrame {
   readonly type: number
   readonly flags: number
@@ -94,6 +97,12 @@ export function plainRecords(bytes: Buffer, at: number): PlainRecord[] {
     start = end
   }
   return records
+}
+
+/** A message's own name: from its body; of a body that is none of ours, or is damaged, from all its bytes. */
+export function messageName({ body, bytes }: PlainRecord): string {
+  const identity = readBody(body)
+  return identity === undefined ? `record ${crc32(bytes)}` : nameOf(identity)
 }
 
 function plainRecord(bytes: Buffer): PlainRecord {

@@ -101,13 +101,13 @@ export const requests: Readonly<Record<string, Request>> = {
     if (there.owner !== 0 && there.owner !== connection) return refused('resourceLocked')
     if (!isSame({ ...options }, { ...there.options })) return refused('preconditionFailed')
     there.usedAt = now
-    return { test: within('messageCount', there.readyRange(batch, now), { queue: name, created: false, consumerCount: consumerCount(there) }) }
+    return { test: within('messageCount', there.readyRange(batch, now), { queue: name, created: false, ...consumerCount(there) }) }
   },
 
   checkQueue: (context, { queue }) =>
     usable(context, queue, (there) => {
       const { exclusive, autoDelete, expiresMs } = there.options
-      const rest = { queue, exclusive, autoDelete, expiresMs, consumerCount: consumerCount(there) }
+      const rest = { queue, exclusive, autoDelete, expiresMs, ...consumerCount(there) }
       const unsettled = there.isBlurred(context.batch) ? {} : { unsettledCount: there.unsettledCount }
       return { test: within('messageCount', there.readyRange(context.batch, context.now), { ...rest, ...unsettled }) }
     }),
@@ -115,7 +115,7 @@ export const requests: Readonly<Record<string, Request>> = {
   deleteQueue(context, { queue, ifUnused = false, ifEmpty = false }) {
     if (!context.names.queues.has(queue as string)) return { test: fields({ deleted: false, messageCount: 0 }) }
     return usable(context, queue, (there) => {
-      if (ifUnused === true && consumerCount(there) > 0) return refused('preconditionFailed')
+      if (ifUnused === true && consumerCount(there).consumerCount !== 0) return refused('preconditionFailed')
       if (ifEmpty === true && there.liveCount > 0) return refused('preconditionFailed')
       const ready = there.readyRange(context.batch, context.now)
       context.dropQueue(there)
@@ -127,11 +127,10 @@ export const requests: Readonly<Record<string, Request>> = {
     usable(context, queue, (there) => ({ test: within('messageCount', there.purge(context.batch, context.now)) })),
 }
 
-/** Consumers without the `get`s that wait. */
-export function consumerCount(queue: ExpectedQueue): number {
-  let count = 0
-  for (const consumer of queue.consumers) if (!consumer.once) count++
-  return count
+/** Consumers without the `get`s that wait; nothing when it is not known of each whether it is one. */
+function consumerCount({ consumers }: ExpectedQueue): { readonly consumerCount?: number } {
+  const all = [...consumers].filter(({ once }) => !once)
+  return all.some(({ isUncertain }) => isUncertain) ? {} : { consumerCount: all.length }
 }
 
 /** A queue that this connection may use. */

@@ -37,6 +37,8 @@ export interface SessionHome {
   /** The broker's time. */
   readonly now: number
   readonly draining: boolean
+  /** Whether a record of this size may be one too many for the memory there is. */
+  mayBeFull(size: number): boolean
   /** What a record that was spoilt on purpose must be refused with. */
   spoiltRecord(name: string): ErrorName | undefined
   /** The broker must take this message. */
@@ -85,7 +87,7 @@ export class ExpectedSession {
   constructor(connection: SimConnection, home: SessionHome) {
     this.connection = connection
     this.home = home
-    this.openedAt = home.now
+    this.openedAt = Math.floor(connection.establishedAt)
   }
 
   /** From this byte on the peer breaks the protocol: nothing from there on is carried out. */
@@ -317,17 +319,23 @@ export class ExpectedSession {
     const there = channel.consumer(id)
     if (there !== undefined && !there.over) return refused('requestInvalid')
     return usable(this.#context(), queueName, (queue) => {
+      const isBlurred = queue.isBlurred(this.home.batch)
+      const locks = (others: readonly ExpectedConsumer[]): boolean => others.some((each) => each.exclusive) || (options.exclusive && others.length > 0)
       const others = [...queue.consumers]
       // A `get` that waited may have been served by another one since the last turn.
-      const isSure = others.some((each) => !each.once) || !queue.isBlurred(this.home.batch)
-      const isLocked = others.some((each) => each.exclusive) || (options.exclusive && others.length > 0)
-      if (isLocked && isSure) return refused('resourceLocked')
+      if (locks(others.filter((each) => !each.isUncertain && !(each.once && isBlurred)))) return refused('resourceLocked')
+      const isLocked = locks(others)
       const consumer = new ExpectedConsumer(id, queue, options)
       queue.consumers.add(consumer)
       queue.usedAt = this.home.now
       const answer = made(consumer)
       if (!isLocked || 'refusal' in answer) return answer
-      return { ...answer, or: { refusal: 'resourceLocked', undo: () => this.leave(consumer) } }
+      consumer.isUncertain = true
+      const test = (result: Json): string | undefined => {
+        consumer.isUncertain = false
+        return answer.test(result)
+      }
+      return { test, or: { refusal: 'resourceLocked', undo: () => this.leave(consumer) } }
     })
   }
 

@@ -3,10 +3,9 @@
  * not it ever arrives.
  */
 import { type ErrorName, errorByCode, FrameType } from '@waybill/protocol'
-import { nameOf, readBody } from '../body.js'
 import { expect, fail } from '../failure.js'
 import { type ConfirmException, type ConfirmRun, type ExpectedChannel, tellId } from './channel.js'
-import { type PlainFrame, PlainReader, plainRecords } from './frames.js'
+import { messageName, type PlainFrame, PlainReader, plainRecords } from './frames.js'
 import type { Json } from './requests.js'
 import type { ExpectedSession } from './session.js'
 
@@ -174,8 +173,7 @@ export class Told {
     const isLate = !this.#session.channels.has(channel.id)
     for (const record of records) {
       expect(tag === channel.lastTag + 1, 'frame', () => `tag ${tag} follows ${channel.lastTag}`)
-      const identity = readBody(record.body) ?? fail('damaged', `queue '${consumer.queue.name}' delivers a body that is damaged, to connection ${connection.number}`)
-      const copy = consumer.queue.find(nameOf(identity), id)
+      const copy = consumer.queue.find(messageName(record), id)
       tellId(copy.message, id)
       expect(copy.message.record.equals(record.bytes), 'damaged', () => `message ${copy.message.name} of queue '${consumer.queue.name}' is not as it was published`)
       consumer.takes(record.bytes.length)

@@ -26,6 +26,7 @@ export class SimConnection {
   readonly client: ClientEnd
   /** Whether the broker has accepted it. */
   established = false
+  establishedAt = 0
   readonly #context: NetworkContext
 
   constructor(number: number, context: NetworkContext, weather: Weather, handlers: ClientHandlers) {
@@ -52,6 +53,7 @@ export class SimConnection {
   establish(accept: (transport: Transport) => TransportHandler): void {
     if (this.client.isClosed) return
     this.established = true
+    this.establishedAt = this.#context.timeline.now
     this.broker.accepted(accept(this.broker))
     this.client.established()
   }

@@ -64,21 +64,20 @@ export function randomWeather(random: Random): Weather {
   return { up: randomWay(random), down: randomWay(random) }
 }
 
+/** From crumbs to everything. When much is waiting a piece may be large all the same, so that a megabyte does not take a million of them. */
 const pieceSizes = [
-  // Crumbs; now and then a large piece, so that a megabyte does not take a million of them.
-  (random: Random) => () => (random.chance(0.03) ? random.spread(1_000, pieceSizeMax) : random.between(1, 3)),
-  (random: Random) => () => random.spread(1, 100),
+  (random: Random) => (waiting: number) => (random.chance(400 / (400 + waiting)) ? random.between(1, 3) : random.spread(100, waiting + 100)),
+  (random: Random) => (waiting: number) => (random.chance(4_000 / (4_000 + waiting)) ? random.spread(1, 100) : random.spread(100, waiting + 100)),
   (random: Random) => () => random.spread(1, 4_000),
   (random: Random) => () => random.spread(20, pieceSizeMax),
   () => () => pieceSizeMax,
 ]
 
 function randomWay(random: Random): PipeWeather {
-  const crumbs = random.chance(0.06)
   return {
     capacity: random.chance(0.3) ? random.spread(1_000, 20_000) : random.spread(16_000, 1_000_000),
     latencyMs: random.chance(0.2) ? random.next() * 80 : 0.05 + random.next(),
     sizePerMs: random.chance(0.1) ? random.spread(20, 2_000) : random.spread(20_000, 2_000_000),
-    pieceSize: crumbs ? pieceSizes[0]!(random) : random.pick(pieceSizes.slice(1))(random),
+    pieceSize: pieceSizes[random.weighted({ 0: 6, 1: 12, 2: 25, 3: 30, 4: 27 })! as unknown as number]!(random),
   }
 }

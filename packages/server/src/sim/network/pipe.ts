@@ -13,8 +13,8 @@ export interface PipeWeather {
   readonly capacity: number
   readonly latencyMs: number
   readonly sizePerMs: number
-  /** Draws the size of the next piece, at least 1. */
-  readonly pieceSize: () => number
+  /** Draws the size of the next piece, at least 1, when so many bytes are waiting. */
+  readonly pieceSize: (waitingSize: number) => number
 }
 
 export interface PipeReader {
@@ -120,7 +120,7 @@ export class Pipe {
     if (this.#over || this.#cut || this.#paused) return
     this.#readable = false
     if (this.#size > 0) {
-      const piece = this.#take(Math.min(this.#size, this.#reader.sizeMax(), Math.max(1, this.weather.pieceSize())))
+      const piece = this.#take(Math.min(this.#size, this.#reader.sizeMax(), Math.max(1, this.weather.pieceSize(this.#size))))
       this.#reader.read(piece)
       if (this.#over || this.#cut) return
       if (this.#wantsRoom) {

@@ -42,8 +42,8 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
   },
 
   cancel({ peer, channel, random }) {
-    const i = random.below(channel.consumers.length + 1)
-    const [consumer] = channel.consumers.splice(i, 1)
+    if (channel.consumers.length === 0 && random.chance(0.9)) return
+    const [consumer] = channel.consumers.splice(random.below(channel.consumers.length), 1)
     peer.request(FrameType.cancel, channel.id, { consumer: consumer?.id ?? 4_000_000_000 }, () => undefined)
   },
 
@@ -62,13 +62,8 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
     peer.request(FrameType.get, channel.id, body, () => undefined)
   },
 
-  'declare queue'({ peer, channel, random }) {
-    const queue = random.chance(0.9) ? queueName(peer, random) : ''
-    const expires = queue === 'q8' || queue === '' ? { expiresMs: random.chance(0.8) ? 2_000 : 50_000 } : {}
-    const autoDelete = queue === 'images' || random.chance(0.05)
-    const body = { queue, ...expires, ...(autoDelete ? { autoDelete } : {}), ...(random.chance(0.1) ? { exclusive: true } : {}) }
-    peer.request(FrameType.declareQueue, channel.id, body, () => undefined)
-  },
+  'declare queue': ({ peer, channel, random }) => declareQueue(peer, channel, random, random.chance(0.9) ? queueName(peer, random) : ''),
+  'declare exchange': ({ peer, channel, random }) => declareExchange(peer, channel, random, exchangeName(peer, random)),
 
   'check queue': ({ peer, channel, random }) => void peer.request(FrameType.checkQueue, channel.id, { queue: queueName(peer, random) }, () => undefined),
   'purge queue': ({ peer, channel, random }) => void peer.request(FrameType.purgeQueue, channel.id, { queue: queueName(peer, random) }, () => undefined),
@@ -76,17 +71,6 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
   'delete queue'({ peer, channel, random }) {
     const conditions = { ...maybe(random, 'ifUnused', () => random.chance(0.5)), ...maybe(random, 'ifEmpty', () => random.chance(0.5)) }
     peer.request(FrameType.deleteQueue, channel.id, { queue: queueName(peer, random), ...conditions }, () => undefined)
-  },
-
-  'declare exchange'({ peer, channel, random }) {
-    const exchange = exchangeName(peer, random)
-    const type = exchange === '' || random.chance(0.05) ? random.pick(exchangeTypes) : peer.world.vocabulary.typeOf(exchange)
-    const options = {
-      ...(random.chance(0.1) ? { autoDelete: true } : {}),
-      ...(random.chance(0.05) ? { internal: true } : {}),
-      ...(random.chance(0.3) ? { alternate: exchangeName(peer, random) } : {}),
-    }
-    peer.request(FrameType.declareExchange, channel.id, { exchange, type, ...options }, () => undefined)
   },
 
   'check exchange': ({ peer, channel, random }) => void peer.request(FrameType.checkExchange, channel.id, { exchange: exchangeName(peer, random) }, () => undefined),
@@ -115,6 +99,31 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
   'close connection': ({ peer }) => peer.close(),
   vanish: ({ peer }) => peer.vanish(),
   misdeed: (scene) => misdeed(scene),
+}
+
+/** Most of what there is to declare and bind, by the first who comes. */
+export function settleIn(peer: RawPeer, channel: RawChannel, random: Random): void {
+  const { queues, exchanges } = peer.world.vocabulary
+  for (const queue of queues) if (random.chance(0.8)) declareQueue(peer, channel, random, queue)
+  for (const exchange of exchanges) if (random.chance(0.8)) declareExchange(peer, channel, random, exchange)
+  for (let i = 2 * exchanges.length; i > 0; i--) bindQueue(peer, channel, random, FrameType.bindQueue)
+}
+
+function declareQueue(peer: RawPeer, channel: RawChannel, random: Random, queue: string): void {
+  const expires = queue === 'q8' || queue === '' ? { expiresMs: random.chance(0.8) ? 2_000 : 50_000 } : {}
+  const autoDelete = queue === 'images' || random.chance(0.03)
+  const body = { queue, ...expires, ...(autoDelete ? { autoDelete } : {}), ...(random.chance(0.05) ? { exclusive: true } : {}) }
+  peer.request(FrameType.declareQueue, channel.id, body, () => undefined)
+}
+
+function declareExchange(peer: RawPeer, channel: RawChannel, random: Random, exchange: string): void {
+  const type = exchange === '' || random.chance(0.05) ? random.pick(exchangeTypes) : peer.world.vocabulary.typeOf(exchange)
+  const options = {
+    ...(random.chance(0.1) ? { autoDelete: true } : {}),
+    ...(random.chance(0.05) ? { internal: true } : {}),
+    ...(random.chance(0.2) ? { alternate: exchangeName(peer, random) } : {}),
+  }
+  peer.request(FrameType.declareExchange, channel.id, { exchange, type, ...options }, () => undefined)
 }
 
 function publish(peer: RawPeer, channel: RawChannel, random: Random, count: number, bodySizeMax: number): void {

@@ -15,8 +15,10 @@ export interface FaultScene {
   readonly rest: (ms: number) => void
 }
 
-/** A cable is put back after at most so long; then TCP finds that the other end has forgotten the connection. */
-const cutMsMax = 150_000
+/** A cable is put back after a while, often longer than anybody waits; then TCP finds that the other end has forgotten the connection. */
+const cutMs = (random: Random): number => (random.chance(0.5) ? random.spread(100, 20_000) : random.between(60_000, 200_000))
+/** As long as a reader may stop before it is given up, or longer. */
+const pauseMs = (random: Random): number => (random.chance(0.7) ? random.spread(10, 20_000) : random.between(50_000, 130_000))
 
 export const faultOf: Readonly<Record<Fault, (scene: FaultScene) => void>> = {
   reset: ({ connection }) => connection?.reset(),
@@ -26,7 +28,7 @@ export const faultOf: Readonly<Record<Fault, (scene: FaultScene) => void>> = {
   'slow reader'({ connection, random, world }) {
     if (connection === undefined) return
     connection.down.pause()
-    world.timeline.in(random.spread(10, 100_000), () => connection.down.resume())
+    world.timeline.in(pauseMs(random), () => connection.down.resume())
   },
 
   stall: ({ clock, random }) => clock.stall(random.spread(5, 30_000)),
@@ -38,5 +40,5 @@ export const faultOf: Readonly<Record<Fault, (scene: FaultScene) => void>> = {
 function cut({ world, random, connection }: FaultScene, direction: 'up' | 'down' | 'both'): void {
   if (connection === undefined) return
   connection.cut(direction)
-  world.timeline.in(random.spread(100, cutMsMax), () => connection.reset())
+  world.timeline.in(cutMs(random), () => connection.reset())
 }

@@ -59,7 +59,7 @@ const usualWeights: Readonly<Record<Action, number>> = {
   'close channel': 0.7,
   'close connection': 0.2,
   vanish: 0.2,
-  misdeed: 0.5,
+  misdeed: 1,
 }
 
 export interface Profile {
@@ -95,7 +95,7 @@ export function drawProfile(random: Random): Profile {
     faultEveryMs: isQuiet ? Infinity : random.spread(30, 3_000),
     thinkMs: random.spread(1, 40),
     bodySizeMax: random.pick([40, 400, 4_000, 30_000, 300_000]),
-    memorySize: random.pick([8, 16, 64, 256]) << 20,
+    memorySize: random.pick([6, 8, 12, 24, 64]) << 20,
     outboxSizeMax: random.pick([64 << 10, 512 << 10, 8 << 20]),
     heartbeatMs: random.pick([5_000, 20_000, 60_000]),
     readsByData: random.chance(0.15),

@@ -1,13 +1,13 @@
 /** The life of a raw peer: it comes, does this and that, loses its connection, comes again, and in the end leaves in order. */
 import { Outcome } from '@waybill/protocol'
 import type { Random } from '../random.js'
-import { actionOf, settleSome } from './actions.js'
+import { actionOf, settleIn, settleSome } from './actions.js'
 import type { RawChannel } from './raw-channel.js'
 import { RawPeer } from './raw-peer.js'
 import type { Peer, World } from './world.js'
 
-/** So long it may take to leave in order; then it just goes. */
-const leaveMs = 5_000
+/** So long it may take to leave in order, or to be thrown out; then it just goes. */
+const leaveMs = 45_000
 
 export class RawLife implements Peer {
   readonly #peer: RawPeer
@@ -19,6 +19,7 @@ export class RawLife implements Peer {
     this.#random = world.random(`raw peer ${number}`)
     this.#peer = new RawPeer(world, this.#random)
     this.#peer.connect()
+    if (number === 0 && this.#random.chance(0.85)) this.#peer.openChannel((channel) => settleIn(this.#peer, channel, this.#random))
   }
 
   get isGone(): boolean {

@@ -1,4 +1,5 @@
 import type { Checkers } from '../checkers/checkers.js'
+import type { SimulationFailure } from '../failure.js'
 import type { SimNetwork } from '../network/network.js'
 import type { Random } from '../random.js'
 import type { Tally } from '../tally.js'
@@ -22,6 +23,8 @@ export interface World {
   random(purpose: string): Random
   /** A number for bodies, of nobody else. */
   nextPublisher(): number
+  /** Something is wrong that cannot be thrown from where it was seen. */
+  fail(failure: SimulationFailure): void
   /** A raw peer has been given something. */
   delivered(channel: RawChannel): void
 }
