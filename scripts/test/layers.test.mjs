@@ -37,7 +37,10 @@ function layerOf(file, table) {
 /** What a file imports or re-exports, as files of this repository or as package names. */
 function importsOf(file) {
   const text = readFileSync(file, 'utf8')
-  const found = [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?'([^']+)'/g), ...text.matchAll(/\bimport\('([^']+)'\)/g)]
+  const found = [
+    ...text.matchAll(/(?:^|\n)\s*(?:import|export)\s(?:[^'"]*?\sfrom\s)?'([^']+)'/g),
+    ...text.matchAll(/\bimport\('([^']+)'\)/g),
+  ]
   return found.map((match) => match[1]).map((name) => (name.startsWith('.') ? resolve(dirname(file), name).replace(/\.js$/, '.ts') : name))
 }
 
