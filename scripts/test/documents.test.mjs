@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { root } from '../prepare.mjs'
+import { filesBelow, root } from '../prepare.mjs'
 
 const readText = (path) => readFileSync(join(root, path), 'utf8')
 const readme = readText('README.md')
@@ -70,6 +70,12 @@ t.test('documents - the protocol has numbered clauses, drawings, states, and a r
   }
   for (const what of ['Connection', 'Channel', 'Consumer', 'Message in a queue']) t.match(text, new RegExp(`^11\\.\\d ${what}`, 'm'), what)
   t.ok(text.match(/┌─/g).length >= 10, 'layouts are drawn')
+})
+
+t.test('documents - the examples are short: no program or part of one is longer than 120 lines', async (t) => {
+  const files = [...filesBelow(['examples/src'])].filter((file) => file.endsWith('.ts'))
+  t.ok(files.length > 20)
+  for (const file of files) t.ok(readText(file).split('\n').length <= 121, file)
 })
 
 t.test('documents - one tool formats and lints', async (t) => {
