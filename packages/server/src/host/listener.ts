@@ -111,6 +111,8 @@ function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingP
   const server = createTlsServer({
     ...common,
     pauseOnConnect: false,
+    // Who hangs up in the handshake is gone at once; afterwards it may end its half.
+    allowHalfOpen: false,
     ...tls,
     requestCert: tls.ca !== undefined,
     rejectUnauthorized: tls.ca !== undefined,
@@ -134,6 +136,7 @@ function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingP
     })
   })
   server.on('secureConnection', (socket: TLSSocket) => {
+    socket.allowHalfOpen = true
     const caller = callers.get(nameOf(socket))
     if (caller !== undefined) home.reception.leave(caller)
     const read = (reader: Parameters<typeof readByData>[1]) => {
@@ -142,7 +145,10 @@ function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingP
     }
     connect(home, read, true, caller?.arrivedAt ?? clock.now())
   })
-  server.on('tlsClientError', (error, socket) => log('info', 'tls-failed', { remote: nameOf(socket), error }))
+  server.on('tlsClientError', (error, socket) => {
+    log('info', 'tls-failed', { remote: nameOf(socket), error })
+    socket.destroy()
+  })
   return server
 }
 

@@ -4,7 +4,11 @@ import { Stage } from '../stage/stage.js'
 function holding(stage: Stage, count: number) {
   const peer = stage.connect().open()
   peer.request('DECLARE_QUEUE', 1, { queue: 'q' })
-  peer.publish(1, 'q', Array.from({ length: count }, (_, i) => `${i}`))
+  peer.publish(
+    1,
+    'q',
+    Array.from({ length: count }, (_, i) => `${i}`),
+  )
   peer.request('CONSUME', 1, { consumer: 1, queue: 'q', prefetch: 2 })
   peer.heard()
   return peer

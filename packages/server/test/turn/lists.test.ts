@@ -122,9 +122,20 @@ t.test('lists - counters tell what has happened', async (t) => {
       delayedCount: 0,
     },
   ])
-  t.match(listAll(peer, 'consumers', 10), [{ queue: 'q', consumer: 1, unsettledCount: 2, deliveredCount: 4, settledCount: 2, prefetch: 3, ack: 'manual' }])
+  t.match(listAll(peer, 'consumers', 10), [
+    { queue: 'q', consumer: 1, unsettledCount: 2, deliveredCount: 4, settledCount: 2, prefetch: 3, ack: 'manual' },
+  ])
   t.match(listAll(peer, 'channels', 10), [
-    { connection: 1, channel: 1, publishedCount: 6, confirmedCount: 5, refusedCount: 1, deliveredCount: 4, settledCount: 2, unsettledCount: 2 },
+    {
+      connection: 1,
+      channel: 1,
+      publishedCount: 6,
+      confirmedCount: 5,
+      refusedCount: 1,
+      deliveredCount: 4,
+      settledCount: 2,
+      unsettledCount: 2,
+    },
   ])
   t.match(listAll(peer, 'exchanges', 10), [{ exchange: 'e', bindingCount: 0, publishedCount: 1, unroutableCount: 1 }])
   peer.request('CLOSE', 1, {})

@@ -47,21 +47,33 @@ t.test('reception - clients that come all at once get twice as many places, as n
   t.equal(reception.count, 0)
 })
 
-t.test('limit unauthenticatedPerAddressCountMax - one address does not take the places of others, this machine is not counted', async (t) => {
-  const reception = new Reception({ ...limits, unauthenticatedCount: 1_000 })
-  const greedy = Array.from({ length: 20 }, (_, i) => new Visitor(reception, '10.0.0.1', 1_000 + 200 * i))
-  for (const visitor of greedy) t.ok(reception.enter(visitor))
-  t.equal(greedy.filter(({ gaveWay }) => !gaveWay).length, 3)
-  t.ok(greedy.at(-1)!.gaveWay === false)
-  const other = new Visitor(reception, '10.0.0.2', 5_000)
-  t.ok(reception.enter(other))
-  for (let i = 0; i < 50; i++) t.ok(reception.enter(new Visitor(reception, '127.0.0.1', 1_000, true)))
-  t.notOk(other.gaveWay)
-})
+t.test(
+  'limit unauthenticatedPerAddressCountMax - one address does not take the places of others, this machine is not counted',
+  async (t) => {
+    const reception = new Reception({ ...limits, unauthenticatedCount: 1_000 })
+    const greedy = Array.from({ length: 20 }, (_, i) => new Visitor(reception, '10.0.0.1', 1_000 + 200 * i))
+    for (const visitor of greedy) t.ok(reception.enter(visitor))
+    t.equal(greedy.filter(({ gaveWay }) => !gaveWay).length, 3)
+    t.ok(greedy.at(-1)!.gaveWay === false)
+    const other = new Visitor(reception, '10.0.0.2', 5_000)
+    t.ok(reception.enter(other))
+    for (let i = 0; i < 50; i++) t.ok(reception.enter(new Visitor(reception, '127.0.0.1', 1_000, true)))
+    t.notOk(other.gaveWay)
+  },
+)
 
 t.test('reception - addresses of version 6 count by their first 64 bits, however they are written', async (t) => {
   const reception = new Reception({ ...limits, unauthenticatedCount: 1_000 })
-  const near = ['2001:db8::1', '2001:db8:0:0:1::2', '2001:db8:0:0:ffff:ffff:ffff:ffff', '2001:db8::ffff:0:0:3', '2001:db8::4', '2001:db8:0:0::5', '2001:db8::6', '2001:db8::7']
+  const near = [
+    '2001:db8::1',
+    '2001:db8:0:0:1::2',
+    '2001:db8:0:0:ffff:ffff:ffff:ffff',
+    '2001:db8::ffff:0:0:3',
+    '2001:db8::4',
+    '2001:db8:0:0::5',
+    '2001:db8::6',
+    '2001:db8::7',
+  ]
   const entered = near.filter((address) => reception.enter(new Visitor(reception, address, 1_000)))
   t.equal(entered.length, 6, 'twice three, at once')
   t.ok(reception.enter(new Visitor(reception, '2001:db8:0:1::1', 1_000)))

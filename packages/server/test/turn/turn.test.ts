@@ -11,7 +11,8 @@ t.test('turn - what came in many reads leaves in one write for each connection',
   reader.request('CONSUME', 1, { consumer: 1, queue: 'q' })
   reader.heard()
   const before = reader.transport.writeCount
-  for (const writer of writers) writer.drop(bytesOf([{ type: 'PUBLISH', channel: 1, firstSequence: 1, records: [{ routingKey: 'q', text: 'x' }] }]))
+  for (const writer of writers)
+    writer.drop(bytesOf([{ type: 'PUBLISH', channel: 1, firstSequence: 1, records: [{ routingKey: 'q', text: 'x' }] }]))
   t.equal(reader.transport.writeCount, before)
   stage.clock.turn()
   t.equal(reader.transport.writeCount, before + 1)
