@@ -55,13 +55,13 @@ export const topicKeys = 65_536
 const plain = { kind: 'throughput', shape: 'queue', confirm: 'none', outstanding: 0, acks: false } as const
 
 export const workloads: readonly Workload[] = [
-  { ...plain, name: 'transient-16', title: '1→1→1, 16 B', bodySize: 16, ahead: 131_072, bound: { rate: 2.5, cpu: 1 / 3, against: 'nats' } },
+  { ...plain, name: 'transient-16', title: '1→1→1, 16 B', bodySize: 16, ahead: 65_536, bound: { rate: 2.5, cpu: 1 / 3, against: 'nats' } },
   {
     ...plain,
     name: 'transient-128',
     title: '1→1→1, 128 B',
     bodySize: 128,
-    ahead: 65_536,
+    ahead: 20_000,
     bound: { rate: 2.5, cpu: 1 / 3, against: 'nats' },
   },
   {
@@ -99,7 +99,7 @@ export const workloads: readonly Workload[] = [
     title: `fan-out to ${fanoutQueues} queues, 128 B`,
     bodySize: 128,
     shape: 'fanout',
-    ahead: 100_000,
+    ahead: 50_000,
     bound: { rate: 1.5, cpu: 1 / 2, against: 'nats' },
   },
   {
@@ -108,7 +108,7 @@ export const workloads: readonly Workload[] = [
     title: '1,000 wildcard bindings over 100 queues, 65,536 random keys, 128 B',
     bodySize: 128,
     shape: 'topic',
-    ahead: 100_000,
+    ahead: 50_000,
     bound: { rate: 1, cpu: 1 / 2, against: 'nats' },
   },
   {

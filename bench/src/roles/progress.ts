@@ -1,12 +1,12 @@
 /**
  * How far the consumer is, told to the producer over a socket of their own, so that the producer can stay a bounded
- * number of messages ahead. A report is 8 bytes, sent each time a sixteenth of the allowed lead has been consumed:
- * a few hundred a second at most, whatever the peer.
+ * number of messages ahead. A report is 8 bytes, sent each time an eighth of the allowed lead has been consumed:
+ * about a thousand a second at most, whatever the peer.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 const reportSize = 8
-const reportsPerLead = 16
+const reportsPerLead = 8
 /** The last few deliveries of a burst are reported by time. */
 const stragglersMs = 10
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { Progress, ProgressReporter } from '../../dist/roles/progress.js'
 
-t.test('progress - the producer learns the last count, and a sixteenth of the lead lies between reports', async (t) => {
+t.test('progress - the producer learns the last count, and an eighth of the lead lies between reports', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'waybill-progress-'))
   let count = 0
   t.teardown(() => rmSync(directory, { recursive: true }))
@@ -12,10 +12,10 @@ t.test('progress - the producer learns the last count, and a sixteenth of the le
   t.teardown(() => reporter.close())
   const progress = await Progress.connect(join(directory, 'progress'))
 
-  t.equal(reporter.next, 10)
+  t.equal(reporter.next, 20)
   count = 12
   reporter.report(count)
-  t.equal(reporter.next, 22)
+  t.equal(reporter.next, 32)
   while (progress.count < 12) await progress.changed()
   while (count < 1_000) reporter.report(++count)
   while (progress.count < 1_000) await progress.changed()
