@@ -35,6 +35,12 @@ export function terminalInput({ stdin, stdout }: Io, { prompt, complete, interru
   })
   const lines = new Lines(reader)
   let asking = false
+  // Lines that were typed ahead are still to be carried out when it has closed; from then on a prompt is an error.
+  let isClosed = false
+  reader.once('close', () => {
+    isClosed = true
+    asking = false
+  })
   reader.on('SIGINT', () => {
     if (interrupt()) return
     if (reader.line === '') reader.close()
@@ -57,6 +63,7 @@ export function terminalInput({ stdin, stdout }: Io, { prompt, complete, interru
     lines: () =>
       lines.read({
         before() {
+          if (isClosed) return
           asking = true
           reader.setPrompt(prompt())
           // What was typed while a command ran stays, and so does the cursor in it.
