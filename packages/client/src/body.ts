@@ -81,7 +81,7 @@ function toJson(body: unknown): string {
   return text
 }
 
-/** How a body of this content type is read. Parameters (`; charset=utf-8`) are skipped; a charset other than UTF-8 leaves the bytes alone. */
+/** How a body of this content type is read. Parameters are skipped, but a charset other than UTF-8 leaves the bytes alone. */
 export function formOf(contentType: string): BodyForm {
   if (contentType === jsonType) return 'json'
   if (contentType === textType) return 'text'

@@ -16,16 +16,17 @@ import {
   type EncodedName,
   Flag,
   headersToJson,
-  Level,
   type ListItems,
   type ListKind,
   type RequestName,
   type ResultBodies,
   WireError,
 } from '@waybill/protocol'
+import { checkedTimeout, checkHandler, checkOptions, defined, flagsOf } from './arguments.js'
 import type { EncodedBody } from './body.js'
 import { randomName } from './clock.js'
-import { ChannelConsumer, checkConsumeOptions, closeTimeoutMsDefault, type Handler } from './consuming/consumer.js'
+import { checkConsumeOptions } from './consuming/consume-options.js'
+import { ChannelConsumer, closeTimeoutMsDefault, type Handler } from './consuming/consumer.js'
 import { GetTarget } from './consuming/get.js'
 import type { Delivery } from './consuming/message.js'
 import { MessageStream } from './consuming/stream.js'
@@ -34,7 +35,8 @@ import { abortError, PublishCall } from './publishing/call.js'
 import { metaOf, plainMeta } from './publishing/meta.js'
 import type { EncodedNames } from './publishing/names.js'
 import { ChannelPublisher, type PublisherHome } from './publishing/publisher.js'
-import { answerMsMax, closedError, type Lifeline } from './recovery/lifeline.js'
+import { closedError, type Lifeline } from './recovery/lifeline.js'
+import { answerMsMax } from './recovery/restore.js'
 import { responder } from './requests/respond.js'
 import type { Requests } from './requests/request.js'
 import type { ChannelCore } from './session/channel-core.js'
@@ -250,7 +252,7 @@ export class ClientChannel implements Channel, PublisherHome {
     this.#shared.channels.delete(this)
   }
 
-  /** Consumers stop and finish, then what was published is confirmed, all within `timeoutMs`. Handlers may publish until they have finished. */
+  /** Consumers stop and finish, then what was published is confirmed, all within `timeoutMs`. Until then handlers may publish. */
   async finish(timeoutMs: number): Promise<void> {
     if (this.#state !== 'open') return
     this.#state = 'closing'
@@ -443,37 +445,6 @@ export class ClientChannel implements Channel, PublisherHome {
       throw error
     }
   }
-}
-
-function flagsOf(options: PublishOptions): number {
-  const { confirm, mandatory } = options
-  let flags: number = Flag.confirm
-  if (mandatory === true) flags |= Flag.mandatory
-  if (confirm === 'received') flags |= Level.received << Flag.levelShift
-  else if (confirm === 'synced') flags |= Level.synced << Flag.levelShift
-  else if (confirm !== undefined) throw new UsageError('OPTION_INVALID', `confirm is 'received' or 'synced', not '${String(confirm)}'`)
-  return flags
-}
-
-function checkHandler(handler: unknown): void {
-  if (typeof handler !== 'function') throw new UsageError('OPTION_INVALID', 'the handler is a function of the message')
-}
-
-function checkedTimeout(timeoutMs: number): number {
-  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0))
-    throw new UsageError('OPTION_INVALID', 'timeoutMs is a number of milliseconds above 0')
-  return timeoutMs
-}
-
-function checkOptions(what: string, options: object, names: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) throw new UsageError('OPTION_INVALID', `the options of ${what} are an object`)
-  const unknown = Object.keys(options).find((name) => !names.includes(name))
-  if (unknown !== undefined) throw new UsageError('OPTION_UNKNOWN', `${what} has no option '${unknown}'; there are ${names.join(', ')}`)
-}
-
-/** Without the fields that are undefined: JSON has no place for them, and the broker refuses what it does not know. */
-function defined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }
 
 /** What `start` gives, unless the signal is aborted before. */

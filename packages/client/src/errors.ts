@@ -2,7 +2,8 @@
  * What goes wrong, as a program sees it: a class for who must act, a `code` for what it was. Messages are for people and may change.
  *
  * Codes of errors that the broker reports are the names of the specification in capitals: `notFound` is `NOT_FOUND`. The others are ours:
- * `OFFLINE`, `OFFLINE_FULL`, `PUBLISHER_FULL`, `BLOCKED`, `TIMEOUT`, `ABORTED`, `CLOSED`, `CONNECTION_LOST`, `CONNECT_FAILED`, `QUEUE_DELETED`,
+ * `OFFLINE`, `OFFLINE_FULL`, `PUBLISHER_FULL`, `BLOCKED`, `TIMEOUT`, `ABORTED`, `CLOSED`, `CONNECTION_LOST`, `CONNECT_FAILED`,
+ * `CONNECT_TIMEOUT`, `TLS_FAILED`, `NOT_WAYBILL`, `PROTOCOL_ERROR`, `ANSWER_INVALID`, `CONFIRM_MISSING`, `QUEUE_DELETED`,
  * `REMOTE_ERROR`, and those of UsageError.
  */
 import { type ErrorBody, errorByCode } from '@waybill/protocol'
@@ -28,7 +29,7 @@ export class WaybillError extends Error {
 /** A message that was not published, or of which nobody knows. */
 export class PublishError extends WaybillError {
   override name = 'PublishError'
-  /** 'no': no queue has it, it is safe to send again. 'unknown': the connection was lost, or the time was up, before the broker had said. */
+  /** 'no': no queue has it, it is safe to send again. 'unknown': the connection was lost, or the time up, before the broker had said. */
   readonly stored: 'no' | 'unknown'
 
   constructor(code: string, message: string, stored: 'no' | 'unknown', options: ErrorOptions = {}) {

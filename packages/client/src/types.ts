@@ -85,8 +85,9 @@ export interface ConnectOptions {
   /** What happens when the connection is lost: false ends it for good. */
   recovery?: false | RecoveryOptions
   /**
-   * What a publish does while there is no connection. 'wait' (default): it waits, at most its timeoutMs. 'fail': PublishError `OFFLINE` at once.
-   * 'buffer': it waits without limit of time (unless it has a timeoutMs of its own) within a limit of size, then PublishError `OFFLINE_FULL`.
+   * What a publish does while there is no connection. 'wait' (default): it waits, at most its timeoutMs. 'fail': PublishError `OFFLINE`
+   * at once. 'buffer': it waits without limit of time (unless it has a timeoutMs of its own) within a limit of size, then PublishError
+   * `OFFLINE_FULL`.
    */
   offline?: 'wait' | 'fail' | 'buffer'
   /** The limit of 'buffer', bytes of records over all channels. Default 16 MiB. */
@@ -189,7 +190,10 @@ export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
   ): AsyncIterableIterator<Message<Queued<S, Q>>>
   /** One message, to be settled by hand; undefined when none came within waitMs (default 0). */
   get<Q extends Names<S['queues']>>(queue: Q, options?: GetOptions): Promise<Message<Queued<S, Q>> | undefined>
-  /** Publishes and waits for the reply, at most timeoutMs (default 10,000). Asking nobody rejects at once with `UNROUTABLE`; a handler that threw with RemoteError. */
+  /**
+   * Publishes and waits for the reply, at most timeoutMs (default 10,000). Asking nobody rejects at once with `UNROUTABLE`, a handler
+   * that threw with RemoteError.
+   */
   request<T = unknown>(exchange: string, key: string, body: unknown, options?: PublishOptions): Promise<Message<T>>
   /** What the handler returns, or the promise it returns resolves to, is the reply. What it throws reaches the requester as RemoteError. */
   respond<T = unknown>(queue: string, handler: (message: Message<T>) => unknown, options?: ConsumeOptions): Promise<Consumer>
@@ -254,10 +258,10 @@ export interface Properties {
 export interface PublishOptions extends Properties {
   /** Reject with `UNROUTABLE` when no queue takes it. Default false. */
   mandatory?: boolean
-  /** Default 30,000: `BLOCKED` or `OFFLINE` when it could not be sent by then (stored 'no'), `TIMEOUT` when it was not confirmed (stored 'unknown'). */
+  /** Default 30,000: `BLOCKED` or `OFFLINE` when it could not be sent by then (stored 'no'), `TIMEOUT` when unconfirmed ('unknown'). */
   timeoutMs?: number
   signal?: AbortSignal
-  /** What the confirm must mean. Default: the best that message and queues can have, which is synced for a persistent message in a durable queue. */
+  /** What the confirm must mean. Default: the best there is, which is synced for a persistent message in a durable queue. */
   confirm?: 'received' | 'synced'
 }
 export interface Confirmation {
@@ -326,7 +330,7 @@ export interface Consumer extends AsyncDisposable {
   setPrefetch(messages: number, size?: number): void
   /** Resolves when the broker has what was settled so far. */
   flush(): Promise<void>
-  /** Stops, requeues what has not started, waits for handlers, settles. After timeoutMs (default 30,000) late ones get `signal` and are requeued. */
+  /** Stops, requeues what has not started, waits for handlers, settles. After timeoutMs (30,000) late ones get `signal` and go back. */
   close(options?: { timeoutMs?: number }): Promise<void>
   readonly closed: Promise<ConsumerEnd>
 }

@@ -21,7 +21,10 @@ export class Chunks {
   #free = Buffer.alloc(0)
   #used = 0
 
-  /** Copies as many whole records of `bytes[from..to)` as go together, at least one, to `chunk` at `at`; returns the index behind them. Their sizes have been checked. */
+  /**
+   * Copies as many whole records of `bytes[from..to)` as go together, at least one, to `chunk` at `at`; returns the index behind them.
+   * Their sizes have been checked.
+   */
   take(bytes: Uint8Array, from: number, to: number): number {
     const first = 4 + readU32(bytes, from)
     if (first >= ownSizeMin) {

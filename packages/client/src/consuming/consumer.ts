@@ -15,18 +15,16 @@ import type { Clock, Timer } from '../clock.js'
 import { asWaybillError, messageOf, RejectError, RetryError, UsageError, WaybillError } from '../errors.js'
 import { type Log, RateLimit } from '../log.js'
 import type { ConsumeOptions, Consumer, ConsumerEnd, Message } from '../types.js'
+import { checkWindow, prefetchDefault, prefetchSizeDefault } from './consume-options.js'
 import { DeliveryBuffer } from './delivery-buffer.js'
 import type { Delivery } from './message.js'
 import { NameReader } from './name-reader.js'
 import type { Run } from './run.js'
 import { RunList } from './run-list.js'
+import { Slice } from './slice.js'
 import type { DeliveryTarget } from './target.js'
 
-const prefetchSizeDefault = 8 * 1024 * 1024
 const heldMs = 60_000
-const sliceMs = 50
-/** The clock is asked once for so many quick handlers. */
-const unlookedMax = 8
 export const closeTimeoutMsDefault = 30_000
 
 /** The channel, as a consumer needs it. */
@@ -82,10 +80,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   #unlisten: (() => void) | undefined
 
   #resumeTimer: Timer | undefined
-  #sliceStart = 0
-  #sliceTurn = -1
-  #unlooked = 0
-  #unlookedLimit = 1
+  readonly #slice: Slice
 
   #heldTimer: Timer | undefined
   #settledCount = 0
@@ -107,6 +102,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     this.#exclusive = exclusive
     this.#priority = priority
     this.#errorLimit = new RateLimit(home.clock)
+    this.#slice = new Slice(home.clock)
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
@@ -178,7 +174,12 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
       delivery.settle(Outcome.requeue)
       return
     }
-    if (this.#buffer.count > 0 || this.#running >= this.#concurrency || this.#resumeTimer !== undefined || this.#isOverdue()) {
+    if (
+      this.#buffer.count > 0 ||
+      this.#running >= this.#concurrency ||
+      this.#resumeTimer !== undefined ||
+      this.#slice.isOver(this.#home.turnCount)
+    ) {
       this.#buffer.push(delivery)
       if (this.#running < this.#concurrency) this.#resumeLater()
       return
@@ -199,7 +200,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     const runs = this.#runs.takeAll()
     this.#buffer.takeAll()
     this.#unsettledCount = 0
-    this.#sliceTurn = -1
+    this.#slice.reset()
     for (const run of runs) run.revoke(cause)
     if (this.#idleWaiter !== undefined) this.#checkIdle()
   }
@@ -292,7 +293,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   /** Starts what has been waiting, as far as concurrency goes. */
   #pump(): void {
     while (this.#running < this.#concurrency && this.#buffer.count > 0 && this.#resumeTimer === undefined) {
-      if (this.#isOverdue()) {
+      if (this.#slice.isOver(this.#home.turnCount)) {
         this.#resumeLater()
         return
       }
@@ -300,31 +301,11 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     }
   }
 
-  /**
-   * Whether handlers have kept the event loop to themselves for too long. Asked before each of them; looks at the clock for each slow
-   * one, and once for several quick ones.
-   */
-  #isOverdue(): boolean {
-    if (++this.#unlooked < this.#unlookedLimit) return false
-    this.#unlooked = 0
-    const now = this.#home.clock.now()
-    const turn = this.#home.turnCount
-    if (turn !== this.#sliceTurn) {
-      this.#sliceTurn = turn
-      this.#sliceStart = now
-      this.#unlookedLimit = 1
-      return false
-    }
-    const spentMs = now - this.#sliceStart
-    this.#unlookedLimit = spentMs < sliceMs / 10 ? Math.min(unlookedMax, this.#unlookedLimit * 2) : 1
-    return spentMs >= sliceMs
-  }
-
   #resumeLater(): void {
     if (this.#resumeTimer !== undefined) return
     this.#resumeTimer = this.#home.clock.setTimeout(() => {
       this.#resumeTimer = undefined
-      this.#sliceTurn = -1
+      this.#slice.reset()
       this.#pump()
     }, 0)
   }
@@ -418,36 +399,6 @@ function settleFailed(delivery: Delivery, error: unknown): void {
   if (error instanceof RejectError) delivery.settle(Outcome.reject, noDelay, error.message)
   else if (error instanceof RetryError) delivery.retry({ delayMs: error.delayMs, reason: error.message })
   else delivery.settle(Outcome.retry, noDelay, messageOf(error))
-}
-
-function prefetchDefault(ack: 'on-success' | 'manual' | 'none', concurrency: number): number {
-  if (ack === 'manual') return 256
-  if (ack === 'none') return 1_000
-  return Math.max(32, 2 * concurrency)
-}
-
-export function checkWindow(messages: number, size: number): void {
-  if (!Number.isInteger(messages) || messages < 0 || messages > 0xffff_ffff) {
-    throw new UsageError('OPTION_INVALID', 'prefetch is a whole number of messages, 0 or more')
-  }
-  if (!Number.isInteger(size) || size < 0 || size > 0xffff_ffff)
-    throw new UsageError('OPTION_INVALID', 'prefetchSize is a whole number of bytes, 0 or more')
-}
-
-const optionNames = new Set(['ack', 'concurrency', 'prefetch', 'prefetchSize', 'parse', 'exclusive', 'priority', 'signal'])
-
-/** Throws UsageError for options that do not exist or do not fit. */
-export function checkConsumeOptions(options: ConsumeOptions): void {
-  const unknown = Object.keys(options).find((name) => !optionNames.has(name))
-  if (unknown !== undefined) throw new UsageError('OPTION_UNKNOWN', `a consumer has no option '${unknown}'`)
-  const { ack, concurrency, prefetch, prefetchSize, parse, priority } = options
-  if (ack !== undefined && ack !== 'on-success' && ack !== 'manual' && ack !== 'none') {
-    throw new UsageError('OPTION_INVALID', `ack is 'on-success', 'manual' or 'none', not '${String(ack)}'`)
-  }
-  if (concurrency !== undefined && !(concurrency >= 1)) throw new UsageError('OPTION_INVALID', 'concurrency is at least 1')
-  if (parse !== undefined && typeof parse !== 'function') throw new UsageError('OPTION_INVALID', 'parse is a function of the body')
-  if (priority !== undefined && !Number.isInteger(priority)) throw new UsageError('OPTION_INVALID', 'priority is a whole number')
-  checkWindow(prefetch ?? 0, prefetchSize ?? 0)
 }
 
 /** What a consumer that could not be declared again ends with. */

@@ -1,4 +1,4 @@
-/** Hot: names out of bytes. Neighbours usually have the same exchange and key, so the last text is kept with its bytes and compared first. */
+/** Hot: names out of bytes. Neighbours usually have the same exchange and key, so the last text is kept, and its bytes are compared first. */
 import { readText } from '@waybill/protocol'
 
 export class NameReader {

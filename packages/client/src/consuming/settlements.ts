@@ -46,7 +46,10 @@ export class Settlements {
     this.#reasons[i] = reason === undefined || reason === '' ? undefined : encodeReason(reason)
   }
 
-  /** Writes it all; the last frame has the correlation id, if it is not 0. Without anything new that frame settles the last tag again, which does nothing. */
+  /**
+   * Writes it all; the last frame has the correlation id, if it is not 0. Without anything new that frame settles the last tag again,
+   * which does nothing.
+   */
   write(out: Outgoing, channel: number, correlation: number): void {
     if (this.#count === 0 && correlation !== 0) this.add(this.lastTag, 1, 1, noDelay, undefined)
     for (let from = 0; from < this.#count; from += entriesPerFrame) {

@@ -14,8 +14,8 @@ export const plainMeta: Readonly<Record<BodyForm, EncodedMeta | undefined>> = {
 const typeOfForm: Readonly<Record<BodyForm, string | undefined>> = { bytes: undefined, text: textType, json: jsonType }
 
 /**
- * Throws PublishError `PROPERTY_UNSUPPORTED` for a property that the protocol does not carry out, and UsageError `PROPERTY_INVALID` for a value
- * that does not fit or headers beyond their limits. An option that does not exist is such a property: nothing is ignored.
+ * Throws PublishError `PROPERTY_UNSUPPORTED` for a property that the protocol does not carry out, and UsageError `PROPERTY_INVALID` for
+ * a value that does not fit or headers beyond their limits. An option that does not exist is such a property: nothing is ignored.
  */
 export function metaOf(form: BodyForm, properties: Properties | PublishOptions): EncodedMeta | undefined {
   if (isPlain(properties)) return plainMeta[form]
@@ -32,7 +32,7 @@ export function metaOf(form: BodyForm, properties: Properties | PublishOptions):
   }
 }
 
-/** Whether it is an option of the publish, not a part of the message. Asked for each message: comparing is a tenth of a look-up in a set. */
+/** Whether it is an option of the publish, not a part of the message. Asked for each message: comparing costs a tenth of a set. */
 function isOption(name: string): boolean {
   return (
     name === 'persistent' || name === 'mandatory' || name === 'confirm' || name === 'headers' || name === 'timeoutMs' || name === 'signal'

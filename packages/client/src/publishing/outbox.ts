@@ -14,41 +14,29 @@ import {
   checkCredit,
   confirmCreditSequence,
   confirmCreditSize,
-  confirmExceptionCount,
-  confirmExceptionsStart,
-  confirmRunCount,
-  confirmRunStart,
   confirmThrough,
   copyBytes,
   creditSequence,
   creditSize,
   type EncodedMeta,
   type EncodedName,
-  exceptionCode,
-  exceptionDetailStart,
-  exceptionEnd,
-  exceptionSequence,
   Flag,
-  readText,
   recordSizeOf,
-  runFirstMessageId,
-  runFirstSequence,
-  runLevel,
-  runMessageCount,
-  runQueueCount,
   windowFrameSize,
   writeRecord,
   writeWindow,
 } from '@waybill/protocol'
-import type { Clock, Timer } from '../clock.js'
-import { PublishError, refusalOf, type WaybillError } from '../errors.js'
+import type { Clock } from '../clock.js'
+import type { WaybillError } from '../errors.js'
 import type { Outgoing } from '../session/outgoing.js'
+import { Backlog, type Waiting } from './backlog.js'
+import { decide } from './decisions.js'
 import type { Origin } from './origin.js'
+import { blockedError, closedError, lostError, offlineError, offlineFullError, timeoutError, tooLargeError } from './refusals.js'
+import { Sweep } from './sweep.js'
 import { forgetfulCountMax, Window } from './window.js'
 
 export const timeoutMsDefault = 30_000
-/** Deadlines are met to this accuracy: so many that are due within it cost one look. */
-const sweepGapMs = 10
 
 /** How publishing goes on one connection, from its options. */
 export interface OutboxRules {
@@ -71,26 +59,14 @@ export interface OutboxLink {
   protocolFault(message: string): void
 }
 
-interface Waiting {
-  readonly origin: Origin
-  readonly number: number
-  readonly key: string
-  readonly flags: number
-  readonly record: Uint8Array
-  /** Infinity for one that was taken offline and buffered: its time begins when there is a connection. */
-  deadline: number
-  buffered: boolean
-  /** It was sent on a connection that was lost: the broker may have it. */
-  readonly sentBefore: boolean
-}
-
 export class Outbox {
   readonly #rules: OutboxRules
   readonly #clock: Clock
   readonly #channel: number
   readonly #window: Window
   #link: OutboxLink | undefined
-  #waiting: Waiting[] = []
+  readonly #backlog: Backlog
+  readonly #sweep: Sweep
   #creditSequence = 0
   #creditSize = 0
   #sentSize = 0
@@ -100,8 +76,6 @@ export class Outbox {
   #askedSize = 0
   /** Messages with a confirm that are in flight. */
   #unconfirmedCount = 0
-  #sweepTimer: Timer | undefined
-  #sweepAt = Infinity
   #draining = false
   readonly #idleWaiters: (() => void)[] = []
   readonly #origins = new Set<Origin>()
@@ -112,11 +86,13 @@ export class Outbox {
     this.#clock = rules.clock
     this.#channel = channel
     this.#window = new Window(rules.resend)
+    this.#backlog = new Backlog(rules.buffered)
+    this.#sweep = new Sweep(rules.clock, (now) => this.#giveUpDue(now))
   }
 
   /** Messages that wait for credit or for a connection. */
   get waitingCount(): number {
-    return this.#waiting.length
+    return this.#backlog.count
   }
 
   get online(): boolean {
@@ -124,7 +100,7 @@ export class Outbox {
   }
 
   get idle(): boolean {
-    return this.#waiting.length === 0 && this.#unconfirmedCount === 0
+    return this.#backlog.count === 0 && this.#unconfirmedCount === 0
   }
 
   /** When a message published now is given up by default. */
@@ -142,8 +118,9 @@ export class Outbox {
   }
 
   /**
-   * Takes a message; true when it went out at once, false when it waits: then `sent` or `refused` follows, perhaps within this call. Nothing of `body` is kept.
-   * `deadline` Infinity: no time of its own. `timed` false: the deadline is the default one, which does not run while a message is buffered.
+   * Takes a message; true when it went out at once, false when it waits: then `sent` or `refused` follows, perhaps within this call.
+   * Nothing of `body` is kept. `deadline` Infinity: no time of its own. `timed` false: the deadline is the default one, which does not
+   * run while a message is buffered.
    * Throws PublishError `MESSAGE_TOO_LARGE`, `OFFLINE`, `OFFLINE_FULL` or `CLOSED`: then it is not taken.
    */
   take(
@@ -176,7 +153,7 @@ export class Outbox {
     if ((flags & Flag.confirm) !== 0) this.#unconfirmedCount++
     else if (window.count >= forgetfulCountMax) this.#forgetFirst()
     window.push(origin, number, routingKey, size, deadline, flags, undefined)
-    if (deadline < this.#sweepAt) this.#armSweep(deadline)
+    if (deadline < this.#sweep.at) this.#sweep.arm(deadline)
     link.touch()
     return true
   }
@@ -190,16 +167,12 @@ export class Outbox {
     this.#creditSize = size
     this.#sentSize = 0
     this.#askedSize = 0
-    for (const waiting of this.#waiting) {
-      if (!waiting.buffered) continue
-      this.#unbuffer(waiting)
-      if (waiting.deadline === Infinity) waiting.deadline = this.deadline()
-    }
+    this.#backlog.online(this.deadline())
     this.#drain()
-    this.#armSweep(this.#earliest())
+    this.#sweep.arm(this.#earliestDeadline())
   }
 
-  /** The connection, or the channel on it, is lost. What was sent is rejected, or will be sent again; what waits goes on waiting or not, as the rules say. */
+  /** The connection, or the channel on it, is lost: what was sent is rejected, or sent again; what waits does so as the rules say. */
   lost(cause: WaybillError): void {
     if (this.#link === undefined) return
     this.#link = undefined
@@ -221,8 +194,8 @@ export class Outbox {
     }
     window.reset()
     this.#unconfirmedCount = 0
-    if (again.length > 0) this.#waiting = [...again, ...this.#waiting]
-    if (this.#rules.offline === 'fail') this.#refuseWaiting((stored) => offlineError(stored, cause))
+    this.#backlog.putFirst(again)
+    if (this.#rules.offline === 'fail') this.#backlog.refuseDue(Infinity, (stored) => offlineError(stored, cause))
     this.#progress()
   }
 
@@ -230,10 +203,8 @@ export class Outbox {
   end(cause: WaybillError): void {
     this.lost(cause)
     this.#ended = cause
-    this.#refuseWaiting((stored) => new PublishError('CLOSED', `not published: ${cause.message}`, stored, { cause }))
-    if (this.#sweepTimer !== undefined) this.#clock.clearTimeout(this.#sweepTimer)
-    this.#sweepTimer = undefined
-    this.#sweepAt = Infinity
+    this.#backlog.refuseDue(Infinity, (stored) => closedError(stored, cause))
+    this.#sweep.stop()
     this.#progress()
   }
 
@@ -250,11 +221,9 @@ export class Outbox {
 
   /** Takes back the one message of this origin; what is known of it then. The origin says `abandoned` from now on. */
   withdraw(origin: Origin): 'no' | 'unknown' {
-    const waiting = this.#waiting.find((each) => each.origin === origin)
+    const waiting = this.#backlog.remove(origin)
     if (waiting === undefined) this.#unconfirmedCount--
     else {
-      this.#unbuffer(waiting)
-      this.#waiting = this.#waiting.filter((each) => each !== waiting)
       this.#askedSize = 0
       this.#drain()
     }
@@ -273,10 +242,7 @@ export class Outbox {
       link.protocolFault(through === Infinity ? 'CONFIRM is malformed' : `sequence ${through} is confirmed and was not published`)
       return
     }
-    let at = confirmExceptionsStart(bytes, from)
-    for (let i = confirmExceptionCount(bytes, from); i > 0; i--, at = exceptionEnd(bytes, at)) this.#exception(bytes, at)
-    for (let i = 0, runs = confirmRunCount(bytes, from); i < runs; i++) this.#run(link, bytes, confirmRunStart(from, i))
-    if (window.first <= through) this.#decided(through)
+    this.#unconfirmedCount -= decide(window, link.log, bytes, from, through)
     this.#credit(confirmCreditSequence(bytes, from), confirmCreditSize(bytes, from))
     this.#progress()
   }
@@ -290,59 +256,6 @@ export class Outbox {
     this.#progress()
   }
 
-  #run(link: OutboxLink, bytes: Uint8Array, at: number): void {
-    const window = this.#window
-    const { mask } = window
-    const first = runFirstSequence(bytes, at)
-    const last = first + runMessageCount(bytes, at) - 1
-    const level = runLevel(bytes, at)
-    const queues = runQueueCount(bytes, at)
-    const { log } = link
-    let message = runFirstMessageId(bytes, at)
-    for (let sequence = first; sequence <= last; sequence++, message++) {
-      if (sequence < window.first) continue
-      const slot = sequence & mask
-      const origin = window.origins[slot]
-      if (origin === undefined) continue
-      window.forget(slot)
-      if (origin.abandoned) continue
-      this.#unconfirmedCount--
-      origin.confirmed(window.sizes[slot], log, message, level, queues)
-    }
-  }
-
-  #exception(bytes: Uint8Array, at: number): void {
-    const window = this.#window
-    const sequence = exceptionSequence(bytes, at)
-    if (sequence < window.first) return
-    const slot = sequence & window.mask
-    const origin = window.origins[slot]
-    if (origin === undefined) return
-    const routingKey = window.keys[slot]
-    window.forget(slot)
-    if (origin.abandoned) return
-    if ((window.flags[slot] & Flag.confirm) !== 0) this.#unconfirmedCount--
-    const detail = readText(bytes, exceptionDetailStart(at), exceptionEnd(bytes, at))
-    origin.refused(window.numbers[slot], window.sizes[slot], routingKey, false, refusalOf(exceptionCode(bytes, at), detail))
-  }
-
-  /** Everything up to `through` is decided; with a confirm it has been named above. */
-  #decided(through: number): void {
-    const window = this.#window
-    for (let sequence = window.first; sequence <= through; sequence++) {
-      const slot = sequence & window.mask
-      const origin = window.origins[slot]
-      if (origin === undefined) continue
-      const routingKey = window.keys[slot]
-      window.forget(slot)
-      if ((window.flags[slot] & Flag.confirm) === 0 || origin.abandoned) continue
-      this.#unconfirmedCount--
-      const error = new PublishError('CONFIRM_MISSING', 'the broker has decided on the message and not said how', 'unknown')
-      origin.refused(window.numbers[slot], window.sizes[slot], routingKey, false, error)
-    }
-    window.first = through + 1
-  }
-
   #credit(sequence: number, size: number): void {
     if (sequence > this.#creditSequence) this.#creditSequence = sequence
     if (size > this.#creditSize) this.#creditSize = size
@@ -353,29 +266,23 @@ export class Outbox {
 
   /** Room for a record that has to wait, if it may. */
   #admit(size: number): Uint8Array {
-    if (this.#ended !== undefined) throw new PublishError('CLOSED', `not published: ${this.#ended.message}`, 'no', { cause: this.#ended })
+    if (this.#ended !== undefined) throw closedError('no', this.#ended)
     const { offline, buffered } = this.#rules
     if (this.#link === undefined) {
       if (offline === 'fail') throw offlineError('no')
-      if (offline === 'buffer') {
-        if (buffered.size + size > buffered.sizeMax) {
-          const message = `there is no connection, and ${buffered.size} bytes wait for one; offlineSizeMax is ${buffered.sizeMax}`
-          throw new PublishError('OFFLINE_FULL', message, 'no', { retryable: true })
-        }
-      }
+      if (offline === 'buffer' && buffered.size + size > buffered.sizeMax) throw offlineFullError(buffered.size, buffered.sizeMax)
     } else if (size > this.#link.messageSizeMax) {
-      throw tooLarge(size, this.#link.messageSizeMax)
+      throw tooLargeError(size, this.#link.messageSizeMax)
     }
     return Buffer.allocUnsafe(size)
   }
 
   #wait(origin: Origin, number: number, key: string, record: Uint8Array, flags: number, deadline: number, timed: boolean): boolean {
     const buffered = this.#link === undefined && this.#rules.offline === 'buffer'
-    if (buffered) this.#rules.buffered.size += record.length
     this.#directThrough = 0
     const until = buffered && !timed ? Infinity : deadline
-    this.#waiting.push({ origin, number, key, flags, record, deadline: until, buffered, sentBefore: false })
-    if (until < this.#sweepAt) this.#armSweep(until)
+    this.#backlog.push({ origin, number, key, flags, record, deadline: until, buffered, sentBefore: false })
+    if (until < this.#sweep.at) this.#sweep.arm(until)
     this.#drain()
     return false
   }
@@ -387,15 +294,15 @@ export class Outbox {
     this.#draining = true
     const window = this.#window
     const { resend } = this.#rules
-    // A listener that hears of a refusal may publish: that message stands at the end of the same array.
-    const waiting = this.#waiting
+    // A listener that hears of a refusal may publish: that message stands behind the others.
+    const backlog = this.#backlog
     let sent = 0
-    for (; sent < waiting.length; sent++) {
-      const { origin, number, key, flags, record, deadline } = waiting[sent]
+    for (let waiting = backlog.at(0); waiting !== undefined; waiting = backlog.at(++sent)) {
+      const { origin, number, key, flags, record, deadline } = waiting
       if (origin.abandoned) continue
       const size = record.length
       if (size > link.messageSizeMax) {
-        origin.refused(number, size, key, true, tooLarge(size, link.messageSizeMax))
+        origin.refused(number, size, key, true, tooLargeError(size, link.messageSizeMax))
         continue
       }
       if (window.next > this.#creditSequence || this.#sentSize + size > this.#creditSize) {
@@ -411,11 +318,9 @@ export class Outbox {
       window.push(origin, number, key, size, deadline, flags, resend ? record : undefined)
       origin.sent(size)
     }
-    if (sent > 0) {
-      this.#waiting = sent === waiting.length ? [] : waiting.slice(sent)
-      link.touch()
-    }
-    this.#directThrough = this.#waiting.length > 0 || resend ? 0 : this.#creditSequence
+    backlog.dropFirst(sent)
+    if (sent > 0) link.touch()
+    this.#directThrough = backlog.count > 0 || resend ? 0 : this.#creditSequence
     this.#draining = false
   }
 
@@ -426,23 +331,6 @@ export class Outbox {
     const at = link.out.reserve(windowFrameSize)
     link.out.used = writeWindow(link.out.bytes, at, this.#channel, 0, 0, size)
     link.touch()
-  }
-
-  #unbuffer(waiting: Waiting): void {
-    if (waiting.buffered) this.#rules.buffered.size -= waiting.record.length
-    waiting.buffered = false
-  }
-
-  #refuseWaiting(error: (stored: 'no' | 'unknown') => PublishError): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const each of waiting) this.#refuseOne(each, error)
-  }
-
-  #refuseOne(waiting: Waiting, error: (stored: 'no' | 'unknown') => PublishError): void {
-    this.#unbuffer(waiting)
-    const { origin, number, record, key, sentBefore } = waiting
-    if (!origin.abandoned) origin.refused(number, record.length, key, true, error(sentBefore ? 'unknown' : 'no'))
   }
 
   /** So many messages without confirm are undecided that the oldest is not remembered for its refusal any more. */
@@ -456,29 +344,18 @@ export class Outbox {
 
   // ─── time ───────────────────────────────────────────────────────────────
 
-  #armSweep(at: number): void {
-    if (at >= this.#sweepAt || at === Infinity) return
-    if (this.#sweepTimer !== undefined) this.#clock.clearTimeout(this.#sweepTimer)
-    this.#sweepAt = at
-    this.#sweepTimer = this.#clock.setTimeout(() => this.#sweep(), Math.max(sweepGapMs, at - this.#clock.now()))
-  }
-
-  #earliest(): number {
+  #earliestDeadline(): number {
     const window = this.#window
-    let earliest = Infinity
+    let earliest = this.#backlog.earliestDeadline()
     for (let sequence = window.first; sequence < window.next; sequence++) {
       const slot = sequence & window.mask
       if (window.origins[slot] !== undefined && window.deadlines[slot] < earliest) earliest = window.deadlines[slot]
     }
-    for (const { deadline } of this.#waiting) if (deadline < earliest) earliest = deadline
     return earliest
   }
 
-  /** Gives up what is due: oldest first, what was sent before what waits. */
-  #sweep(): void {
-    this.#sweepTimer = undefined
-    this.#sweepAt = Infinity
-    const now = this.#clock.now()
+  /** Oldest first, what was sent before what waits. */
+  #giveUpDue(now: number): void {
     const window = this.#window
     for (let sequence = window.first; sequence < window.next; sequence++) {
       const slot = sequence & window.mask
@@ -490,15 +367,11 @@ export class Outbox {
       this.#unconfirmedCount--
       origin.refused(window.numbers[slot], window.sizes[slot], routingKey, false, timeoutError())
     }
-    if (this.#waiting.some((each) => each.deadline <= now)) {
-      const due = this.#waiting.filter((each) => each.deadline <= now)
-      this.#waiting = this.#waiting.filter((each) => each.deadline > now)
-      const error = this.#link === undefined ? offlineError : blockedError
-      for (const each of due) this.#refuseOne(each, error)
+    if (this.#backlog.refuseDue(now, this.#link === undefined ? offlineError : blockedError)) {
       this.#askedSize = 0
       this.#drain()
     }
-    this.#armSweep(this.#earliest())
+    this.#sweep.arm(this.#earliestDeadline())
     this.#progress()
   }
 
@@ -506,29 +379,4 @@ export class Outbox {
     for (const origin of this.#origins) origin.progress()
     if (this.#idleWaiters.length > 0 && this.idle) for (const resolve of this.#idleWaiters.splice(0)) resolve()
   }
-}
-
-function lostError(cause: WaybillError): PublishError {
-  return new PublishError('CONNECTION_LOST', `published, but the connection was lost before the confirm: ${cause.message}`, 'unknown', {
-    cause,
-    retryable: true,
-  })
-}
-
-function offlineError(stored: 'no' | 'unknown', cause?: WaybillError): PublishError {
-  return new PublishError('OFFLINE', 'not published: there is no connection', stored, { retryable: true, cause })
-}
-
-function blockedError(stored: 'no' | 'unknown'): PublishError {
-  return new PublishError('BLOCKED', 'not published: the broker gave no credit in time, it is short of memory or disk', stored, {
-    retryable: true,
-  })
-}
-
-function timeoutError(): PublishError {
-  return new PublishError('TIMEOUT', 'published, but not confirmed in time', 'unknown', { retryable: true })
-}
-
-function tooLarge(size: number, sizeMax: number): PublishError {
-  return new PublishError('MESSAGE_TOO_LARGE', `a record of ${size} bytes; this broker takes at most ${sizeMax}`, 'no')
 }

@@ -241,7 +241,8 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
   }
 
   #fullError(): PublishError {
-    const message = `${this.#size} bytes wait to be ${this.#confirms ? 'confirmed' : 'sent'}; sizeMax is ${this.#sizeMax}: await ready() while full`
+    const state = this.#confirms ? 'confirmed' : 'sent'
+    const message = `${this.#size} bytes wait to be ${state}; sizeMax is ${this.#sizeMax}: await ready() while full`
     return new PublishError('PUBLISHER_FULL', message, 'no', { retryable: true })
   }
 }

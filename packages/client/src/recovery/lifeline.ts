@@ -12,31 +12,26 @@
  * Invariant: `link` is set exactly while calls may go out: after everything has been restored, until the loss.
  */
 import type { HelloRequest, RequestName, ResultBodies, StatusBody } from '@waybill/protocol'
-import type { Clock, Timer } from '../clock.js'
+import type { Clock } from '../clock.js'
 import { type ChannelConsumer, refusedEnd } from '../consuming/consumer.js'
-import { asWaybillError, messageOf, WaybillError } from '../errors.js'
+import { asWaybillError, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { OutboxRules } from '../publishing/outbox.js'
 import { ChannelCore, type CoreHome } from '../session/channel-core.js'
 import { Link, type LinkHome } from '../session/link.js'
 import type { Transport } from '../transport/transport.js'
-import type { RestoreFailure, Status } from '../types.js'
+import type { Status } from '../types.js'
 import { hostOf, type Target } from '../url.js'
 import { version } from '../version.js'
 import { type LockedHome, LockedQueues } from './locked-queues.js'
+import { OnlineWaiters, offlineError } from './online-waiters.js'
 import type { ConnectSettings } from './options.js'
+import { type Connected, Reporter } from './reporter.js'
+import { answerMsMax, lockedQueues, restoreAll, restoreChannel, restoreQueue } from './restore.js'
 import { Topology } from './topology.js'
 
-/** How long the broker may take for an answer. */
-export const answerMsMax = 30_000
 /** Errors with which the next try cannot do better: the broker has understood us and said no. */
 const refusals = new Set(['AUTHENTICATION_FAILED', 'FORBIDDEN', 'NOT_FOUND', 'REQUEST_INVALID', 'OPTION_UNSUPPORTED', 'NAME_TOO_LONG'])
-
-interface OnlineWaiter {
-  readonly resolve: (link: Link) => void
-  readonly reject: (error: WaybillError) => void
-  timer: Timer | undefined
-}
 
 export class Lifeline implements LinkHome, CoreHome {
   readonly clock: Clock
@@ -50,13 +45,12 @@ export class Lifeline implements LinkHome, CoreHome {
   readonly #transportOf: (target: Target) => Transport
   readonly #rules: OutboxRules
   readonly #channels = new Map<number, ChannelCore>()
-  readonly #listeners = new Set<(status: Status) => void>()
-  #status: Status = { state: 'reconnecting', attempt: 0, retryInMs: 0, cause: new WaybillError('CONNECTING', 'not connected yet') }
-  #connected: Status | undefined
+  readonly #reporter: Reporter
+  #connected: Connected | undefined
   /** The link that is being opened and restored. */
   #pending: Link | undefined
   #locked: LockedQueues | undefined
-  #onlineWaiters = new Set<OnlineWaiter>()
+  readonly #waiters: OnlineWaiters
   #hostIndex = 0
   #closing = false
   #ended: WaybillError | undefined
@@ -68,6 +62,10 @@ export class Lifeline implements LinkHome, CoreHome {
     this.clock = clock
     this.settings = settings
     this.log = settings.log
+    this.#waiters = new OnlineWaiters(clock)
+    const connecting = new WaybillError('CONNECTING', 'not connected yet')
+    const status = { state: 'reconnecting', attempt: 0, retryInMs: 0, cause: connecting } as const
+    this.#reporter = new Reporter(status, settings.log, settings.hasLog)
     this.#rules = {
       clock,
       offline: settings.offline,
@@ -77,7 +75,7 @@ export class Lifeline implements LinkHome, CoreHome {
   }
 
   get status(): Status {
-    return this.#status
+    return this.#reporter.status
   }
 
   get ended(): WaybillError | undefined {
@@ -119,11 +117,11 @@ export class Lifeline implements LinkHome, CoreHome {
   }
 
   on(listener: (status: Status) => void): void {
-    this.#listeners.add(listener)
+    this.#reporter.on(listener)
   }
 
   off(listener: (status: Status) => void): void {
-    this.#listeners.delete(listener)
+    this.#reporter.off(listener)
   }
 
   // ─── channels and calls ─────────────────────────────────────────────────
@@ -169,20 +167,12 @@ export class Lifeline implements LinkHome, CoreHome {
     return [...this.#channels.values()]
   }
 
-  /** The live connection, as soon as there is one. Rejects with `OFFLINE` at the deadline (with offline 'fail' at once), with `CLOSED` when there will be none. */
+  /** The live connection, as soon as there is one. Rejects with `OFFLINE` at the deadline (offline 'fail': at once), with `CLOSED`. */
   online(deadline: number): Promise<Link> {
     if (this.link !== undefined) return Promise.resolve(this.link)
     if (this.#ended !== undefined) return Promise.reject(closedError(this.#ended))
     if (this.settings.offline === 'fail') return Promise.reject(offlineError())
-    return new Promise((resolve, reject) => {
-      const waiter: OnlineWaiter = { resolve, reject, timer: undefined }
-      this.#onlineWaiters.add(waiter)
-      const expire = (): void => {
-        this.#onlineWaiters.delete(waiter)
-        reject(offlineError())
-      }
-      if (deadline !== Infinity) waiter.timer = this.clock.setTimeout(expire, Math.max(0, deadline - this.clock.now()))
-    })
+    return this.#waiters.wait(deadline)
   }
 
   /**
@@ -214,12 +204,12 @@ export class Lifeline implements LinkHome, CoreHome {
   // ─── what links say ─────────────────────────────────────────────────────
 
   told(body: StatusBody): void {
-    if (body.state === 'draining') this.#emit({ state: 'draining', deadline: new Date(this.clock.now() + body.deadlineMs) })
-    else this.#emit(body)
+    if (body.state === 'draining') this.#reporter.emit({ state: 'draining', deadline: new Date(this.clock.now() + body.deadlineMs) })
+    else this.#reporter.emit(body)
   }
 
   stalled(lateMs: number): void {
-    this.#emit({ state: 'stalled', lateMs: Math.round(lateMs) })
+    this.#reporter.emit({ state: 'stalled', lateMs: Math.round(lateMs) })
   }
 
   lost(link: Link, cause: WaybillError): void {
@@ -233,7 +223,7 @@ export class Lifeline implements LinkHome, CoreHome {
       this.#end(closedError(cause), undefined)
       return
     }
-    this.#tell({ level: 'warn', event: 'connection-lost', host: link.host, code: cause.code, message: cause.message })
+    this.#reporter.tell({ level: 'warn', event: 'connection-lost', host: link.host, code: cause.code, message: cause.message })
     if (this.settings.recovery === undefined) {
       this.#end(cause, cause)
       return
@@ -249,9 +239,20 @@ export class Lifeline implements LinkHome, CoreHome {
     core.lost(error)
     this.log({ level: 'warn', event: 'channel-lost', channel: core.number, code: error.code, message: error.message })
     if (link === undefined) return
-    this.#reopen(core, link).catch((failure) => {
-      if (link.alive) this.removeChannel(core, asWaybillError(failure, 'CHANNEL_FAILED'))
-    })
+    restoreChannel(link, core).then(
+      ({ failed }) => {
+        core.resume()
+        for (const {
+          what,
+          name,
+          error: { code, message },
+        } of failed)
+          this.log({ level: 'warn', event: 'restore-failed', what, name, code, message })
+      },
+      (failure) => {
+        if (link.alive) this.removeChannel(core, asWaybillError(failure, 'CHANNEL_FAILED'))
+      },
+    )
   }
 
   consumerEnded(consumer: ChannelConsumer): void {
@@ -265,7 +266,7 @@ export class Lifeline implements LinkHome, CoreHome {
 
   // ─── connecting ─────────────────────────────────────────────────────────
 
-  /** Tries every host once. Undefined: connected. Otherwise why not (`before`, when there was no time for any); not retryable when every host has refused us. */
+  /** Tries every host once. Undefined: connected. Otherwise why not (`before`, without time for any); not retryable when all refused us. */
   async #round(attempt: number, deadline: number, before: WaybillError | undefined): Promise<WaybillError | undefined> {
     let last = before
     let anyRetryable = false
@@ -292,10 +293,11 @@ export class Lifeline implements LinkHome, CoreHome {
   async #connect(target: Target, attempt: number, timeoutMs: number): Promise<void> {
     const link = new Link(this.#transportOf(target), target, this.#hello(target), timeoutMs, this)
     this.#pending = link
-    let status: Status
+    let status: Connected
     try {
       await link.opened
-      status = await this.#restore(link, attempt)
+      const restored = await restoreAll(link, this.topology, this.channels, (core, error) => this.removeChannel(core, error))
+      status = { state: 'connected', host: link.host, attempt, ...restored }
     } catch (error) {
       link.destroy(asWaybillError(error, 'RESTORE_FAILED'))
       throw error
@@ -303,17 +305,14 @@ export class Lifeline implements LinkHome, CoreHome {
       this.#pending = undefined
     }
     this.link = link
-    const locked = lockedOf(status)
+    const locked = lockedQueues(status.failed)
     if (locked.length > 0) this.#locked = new LockedQueues(this.#lockedHome(link), locked, link.hello.heartbeatMs)
     for (const core of this.#channels.values()) core.resume()
     this.#connected = status
-    this.#emit(status)
+    this.#reporter.emit(status)
     const { blocked } = link.hello
-    if (blocked !== null) this.#emit({ state: 'blocked', reason: blocked })
-    for (const { resolve, timer } of this.#takeOnlineWaiters()) {
-      if (timer !== undefined) this.clock.clearTimeout(timer)
-      resolve(link)
-    }
+    if (blocked !== null) this.#reporter.emit({ state: 'blocked', reason: blocked })
+    this.#waiters.resolve(link)
   }
 
   #hello(target: Target): HelloRequest {
@@ -330,82 +329,15 @@ export class Lifeline implements LinkHome, CoreHome {
     }
   }
 
-  /** Opens the channels and declares everything again. Rejects when the link is lost on the way. */
-  async #restore(link: Link, attempt: number): Promise<Status> {
-    const cores = this.channels
-    const lost = (): WaybillError | undefined =>
-      link.alive
-        ? undefined
-        : (this.#ended ?? new WaybillError('CONNECTION_LOST', `${link.host}: lost while restoring`, { retryable: true }))
-    const opened = await Promise.allSettled(cores.map((core) => core.open(link, answerMsMax)))
-    const cause = lost()
-    if (cause !== undefined) throw cause
-    for (const [i, outcome] of opened.entries()) {
-      if (outcome.status === 'fulfilled') continue
-      // The first channel is the connection's own: without it there is nothing to restore on.
-      if (cores[i].number === 1) throw outcome.reason
-      this.removeChannel(cores[i], asWaybillError(outcome.reason, 'CHANNEL_FAILED'))
-    }
-    const { queues, bindings, failed } = await this.topology.restore((name, body) => link.request(name, 1, body, answerMsMax), lost)
-    const locked = new Set(failed.filter(isLocked).map(({ name }) => name))
-    const consumers = await this.#restoreConsumers(link, cores, failed, (consumer) => !locked.has(consumer.queue))
-    const again = lost()
-    if (again !== undefined) throw again
-    return { state: 'connected', host: link.host, attempt, restored: { queues, bindings, consumers }, failed }
-  }
-
-  async #restoreConsumers(
-    link: Link,
-    cores: readonly ChannelCore[],
-    failed: RestoreFailure[],
-    isWanted: (consumer: ChannelConsumer) => boolean = () => true,
-  ): Promise<number> {
-    const one = async (core: ChannelCore, consumer: ChannelConsumer): Promise<boolean> => {
-      try {
-        await link.request('consume', core.number, consumer.request(), answerMsMax)
-        return true
-      } catch (error) {
-        if (!link.alive) return false
-        failed.push({ what: 'consumer', name: consumer.queue, error: asWaybillError(error, 'REFUSED') })
-        consumer.ended(refusedEnd(error))
-        return false
-      }
-    }
-    const all = cores.flatMap((core) =>
-      core.consumers.filter((each) => each.established && each.isOpen && isWanted(each)).map((each) => one(core, each)),
-    )
-    return (await Promise.all(all)).filter((restored) => restored).length
-  }
-
-  /** A channel that the broker closed is opened again on the same connection, with its consumers. */
-  async #reopen(core: ChannelCore, link: Link): Promise<void> {
-    const failed: RestoreFailure[] = []
-    await core.open(link, answerMsMax)
-    await this.#restoreConsumers(link, [core], failed)
-    core.resume()
-    for (const { what, name, error } of failed)
-      this.log({ level: 'warn', event: 'restore-failed', what, name, code: error.code, message: error.message })
-  }
-
   #lockedHome(link: Link): LockedHome {
     return {
       clock: this.clock,
       restoreQueue: async (queue) => {
-        const { declared, bindings } = this.topology.ofQueue(queue)
-        if (declared === undefined) return
-        await link.request('declareQueue', 1, declared, answerMsMax)
-        const failed: RestoreFailure[] = []
-        for (const binding of bindings) {
-          await link.request('bindQueue', 1, binding, answerMsMax).catch((error) => {
-            failed.push({ what: 'binding', name: `${binding.exchange} → ${queue}`, error: asWaybillError(error, 'RESTORE_FAILED') })
-          })
-        }
-        const consumers = await this.#restoreConsumers(link, this.channels, failed, (consumer) => consumer.queue === queue)
-        const attempt = this.#connected?.state === 'connected' ? this.#connected.attempt : 1
-        const restored = { queues: 1, bindings: bindings.length - failed.filter(({ what }) => what === 'binding').length, consumers }
-        const status = { state: 'connected', host: link.host, attempt, restored, failed } as const
-        this.#emit(status)
-        this.#tellRestored(status)
+        const restored = await restoreQueue(link, this.topology, this.channels, queue)
+        if (restored === undefined) return
+        const status = { state: 'connected', host: link.host, attempt: 1, ...restored } as const
+        this.#reporter.emit(status)
+        this.#reporter.restored(status)
       },
       giveUp: (queue, error) => {
         for (const core of this.channels) {
@@ -419,13 +351,12 @@ export class Lifeline implements LinkHome, CoreHome {
     let cause = lostBy
     for (let attempt = 1; attempt <= recovery.attempts; attempt++) {
       const retryInMs = this.#backoff(attempt, recovery)
-      this.#emit({ state: 'reconnecting', attempt, retryInMs, cause })
+      this.#reporter.emit({ state: 'reconnecting', attempt, retryInMs, cause })
       await this.#sleep(retryInMs)
       if (this.#closing || this.#ended !== undefined) return
       const failure = await this.#round(attempt, this.clock.now() + this.settings.connectTimeoutMs, cause)
       if (failure === undefined) {
-        const status = this.#connected
-        if (status?.state === 'connected') this.#tellRestored(status)
+        if (this.#connected !== undefined) this.#reporter.restored(this.#connected)
         return
       }
       if (this.#closing || this.#ended !== undefined) return
@@ -433,13 +364,6 @@ export class Lifeline implements LinkHome, CoreHome {
       if (refusals.has(cause.code)) break
     }
     this.#end(cause, cause)
-  }
-
-  #tellRestored(status: Extract<Status, { state: 'connected' }>): void {
-    const { host, attempt, restored, failed } = status
-    const notRestored =
-      failed.length === 0 ? undefined : failed.map(({ what, name, error }) => `${what} ${name} (${error.code})`).join(', ')
-    this.#tell({ level: 'warn', event: 'connection-restored', host, attempt, ...restored, notRestored })
   }
 
   /** A random part of a time that doubles. */
@@ -462,55 +386,18 @@ export class Lifeline implements LinkHome, CoreHome {
   // ─── the end, and what is told ──────────────────────────────────────────
 
   #end(error: WaybillError, cause: WaybillError | undefined): void {
-    if (this.#ended !== undefined && this.#status.state === 'closed') return
+    if (this.#ended !== undefined && this.#reporter.status.state === 'closed') return
     this.#ended ??= error
     this.link = undefined
     this.#locked?.stop()
     this.#pending?.destroy(error)
     this.#wake?.()
-    for (const { reject, timer } of this.#takeOnlineWaiters()) {
-      if (timer !== undefined) this.clock.clearTimeout(timer)
-      reject(closedError(error))
-    }
+    this.#waiters.reject(closedError(error))
     for (const core of this.channels) core.end(cause, error)
     this.#channels.clear()
-    if (cause !== undefined) this.#tell({ level: 'error', event: 'connection-closed', code: cause.code, message: cause.message })
-    this.#emit(cause === undefined ? { state: 'closed' } : { state: 'closed', cause })
+    if (cause !== undefined) this.#reporter.tell({ level: 'error', event: 'connection-closed', code: cause.code, message: cause.message })
+    this.#reporter.emit(cause === undefined ? { state: 'closed' } : { state: 'closed', cause })
   }
-
-  #takeOnlineWaiters(): Set<OnlineWaiter> {
-    const waiters = this.#onlineWaiters
-    this.#onlineWaiters = new Set()
-    return waiters
-  }
-
-  /** A line for those who do not listen; a logger of the program's own hears it always. */
-  #tell(entry: Parameters<Log>[0]): void {
-    if (this.settings.hasLog || this.#listeners.size === 0) this.log(entry)
-  }
-
-  #emit(status: Status): void {
-    if (status.state === 'unblocked') this.#status = this.#connected ?? this.#status
-    else if (status.state !== 'stalled') this.#status = status
-    if (status.state === 'blocked' || status.state === 'unblocked' || status.state === 'draining' || status.state === 'stalled') {
-      this.#tell({ level: 'info', event: `connection-${status.state}`, ...status })
-    }
-    for (const listener of this.#listeners) {
-      try {
-        listener(status)
-      } catch (error) {
-        this.log({ level: 'error', event: 'listener-failed', on: 'status', message: messageOf(error) })
-      }
-    }
-  }
-}
-
-function isLocked({ what, error }: RestoreFailure): boolean {
-  return what === 'queue' && error.code === 'RESOURCE_LOCKED'
-}
-
-function lockedOf(status: Status): string[] {
-  return status.state === 'connected' ? status.failed.filter(isLocked).map(({ name }) => name) : []
 }
 
 function connectError(cause: WaybillError, targets: readonly Target[]): WaybillError {
@@ -521,8 +408,4 @@ function connectError(cause: WaybillError, targets: readonly Target[]): WaybillE
 
 export function closedError(cause: WaybillError): WaybillError {
   return cause.code === 'CLOSED' ? cause : new WaybillError('CLOSED', `the connection is closed: ${cause.message}`, { cause })
-}
-
-function offlineError(): WaybillError {
-  return new WaybillError('OFFLINE', 'there is no connection', { retryable: true })
 }

@@ -34,6 +34,7 @@ import type { Socket, Transport } from '../transport/transport.js'
 import { hostOf, type Target } from '../url.js'
 import { Heartbeat } from './heartbeat.js'
 import { Outgoing } from './outgoing.js'
+import { PendingRequests } from './pending-requests.js'
 
 /** What a channel hears from its link. Bytes are valid during the call only. */
 export interface ChannelSink {
@@ -57,16 +58,7 @@ export interface LinkHome {
   lost(link: Link, cause: WaybillError): void
 }
 
-interface Pending {
-  readonly name: RequestName
-  readonly channel: number
-  readonly resolve: (result: never) => void
-  readonly reject: (error: WaybillError) => void
-  timer: Timer | undefined
-}
-
 const openingFrameSizeMax = 16 * 1024
-const correlationMax = 0xffff_ffff
 
 export class Link implements FrameSink {
   readonly host: string
@@ -78,14 +70,13 @@ export class Link implements FrameSink {
   readonly #socket: Socket
   readonly #reader: FrameReader
   readonly #channels: (ChannelSink | undefined)[] = []
-  readonly #pending = new Map<number, Pending>()
+  readonly #pending: PendingRequests
   /** Channels that have something to write at the end of the turn. */
   #dirty: ChannelSink[] = []
   #hello: HelloResult | undefined
   #heartbeat: Heartbeat | undefined
   #opening: { resolve: () => void; reject: (error: WaybillError) => void; timer: Timer } | undefined
   #prefaceBytes: Buffer | undefined = Buffer.alloc(0)
-  #correlation = 0
   #cause: WaybillError | undefined
   #lost = false
   #flushing = false
@@ -104,6 +95,7 @@ export class Link implements FrameSink {
     this.host = hostOf(target)
     this.#home = home
     this.#clock = home.clock
+    this.#pending = new PendingRequests(home.clock, this.host)
     this.#reader = new FrameReader(this, openingFrameSizeMax)
     const timer = this.#clock.setTimeout(() => {
       this.destroy(
@@ -188,18 +180,7 @@ export class Link implements FrameSink {
 
   /** An answer to a frame that the caller writes: its correlation id, and the promise. */
   expect<K extends RequestName>(name: K, channel: number, timeoutMs: number): { correlation: number; answer: Promise<ResultBodies[K]> } {
-    const correlation = this.#nextCorrelation()
-    const answer = new Promise<ResultBodies[K]>((resolve, reject) => {
-      const pending: Pending = { name, channel, resolve, reject, timer: undefined }
-      this.#pending.set(correlation, pending)
-      if (timeoutMs > 0) {
-        pending.timer = this.#clock.setTimeout(() => {
-          if (!this.#pending.delete(correlation)) return
-          reject(new WaybillError('TIMEOUT', `${this.host} has not answered ${name} within ${timeoutMs} ms`, { retryable: true }))
-        }, timeoutMs)
-      }
-    })
-    return { correlation, answer }
+    return this.#pending.add(name, channel, timeoutMs)
   }
 
   /** Says goodbye and ends the socket; what is written goes out before. */
@@ -225,12 +206,7 @@ export class Link implements FrameSink {
     this.#dirty = []
     this.#socket.destroy()
     const reason = this.#cause
-    const unanswered = unansweredError(reason)
-    for (const { reject, timer } of this.#pending.values()) {
-      if (timer !== undefined) this.#clock.clearTimeout(timer)
-      reject(unanswered)
-    }
-    this.#pending.clear()
+    this.#pending.rejectAll(unansweredError(reason))
     const opening = this.#opening
     this.#opening = undefined
     if (opening === undefined) this.#home.lost(this, reason)
@@ -338,7 +314,7 @@ export class Link implements FrameSink {
   }
 
   #result(bytes: Uint8Array, correlation: number, from: number, to: number): void {
-    const pending = this.#take(correlation)
+    const pending = this.#pending.take(correlation)
     if (pending === undefined) return
     const { value, problem } = decodeResult(pending.name, bytes, from, to)
     if (problem !== undefined) {
@@ -358,7 +334,7 @@ export class Link implements FrameSink {
       return
     }
     const error = errorOfBody(value)
-    const pending = correlation === 0 ? undefined : this.#take(correlation)
+    const pending = correlation === 0 ? undefined : this.#pending.take(correlation)
     pending?.reject(error)
     if (value.scope === 'connection') this.destroy(error)
     else if (value.scope === 'channel') this.#channelFailed(channel, error)
@@ -368,19 +344,8 @@ export class Link implements FrameSink {
 
   /** What was asked on it before will not be answered. [P-6.8] */
   #channelFailed(channel: number, error: WaybillError): void {
-    const unanswered = unansweredError(error)
-    for (const [correlation, pending] of this.#pending) {
-      if (pending.channel === channel) this.#take(correlation)?.reject(unanswered)
-    }
+    this.#pending.rejectAll(unansweredError(error), channel)
     this.#channels[channel]?.failed(error)
-  }
-
-  #take(correlation: number): Pending | undefined {
-    const pending = this.#pending.get(correlation)
-    if (pending === undefined) return undefined
-    this.#pending.delete(correlation)
-    if (pending.timer !== undefined) this.#clock.clearTimeout(pending.timer)
-    return pending
   }
 
   /** What the broker sent breaks the protocol: there is no going on. */
@@ -427,16 +392,9 @@ export class Link implements FrameSink {
   }
 
   #request<K extends RequestName>(name: K, channel: number, body: object, timeoutMs: number): Promise<ResultBodies[K]> {
-    const { correlation, answer } = this.expect(name, channel, timeoutMs)
+    const { correlation, answer } = this.#pending.add(name, channel, timeoutMs)
     this.out.append(encodeControl(FrameType[name], channel, correlation, body))
     return answer
-  }
-
-  #nextCorrelation(): number {
-    do {
-      this.#correlation = this.#correlation === correlationMax ? 1 : this.#correlation + 1
-    } while (this.#pending.has(this.#correlation))
-    return this.#correlation
   }
 
   #writePending(all: boolean): void {

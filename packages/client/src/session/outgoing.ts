@@ -48,7 +48,7 @@ export class Outgoing {
     this.#socket = socket
   }
 
-  /** Where the record of this sequence goes: `size` bytes at the returned index of `bytes`. The caller writes it and sets `used` behind it. */
+  /** Where the record of this sequence goes: `size` bytes at this index of `bytes`. The caller writes it and sets `used` behind it. */
   publishAt(channel: number, flags: number, sequence: number, size: number): number {
     if (this.#frameAt < 0 || channel !== this.#channel || flags !== this.#flags || this.used + size > this.#frameEndMax) {
       this.#openFrame(channel, flags, sequence, size)

@@ -15,7 +15,7 @@ export interface TransportHandlers {
 }
 
 export interface Socket {
-  /** The bytes may be changed when `writableLength` is 0 after the call, and otherwise when it has become 0. True when more can be written without harm. */
+  /** The bytes may be changed when `writableLength` is 0 after the call, or else when it has become 0. True: more can be written. */
   write(bytes: Uint8Array): boolean
   /** Bytes written and not taken yet. */
   readonly writableLength: number

@@ -1,4 +1,4 @@
-/** A key and two certificates for localhost that it signed by itself: one good for a hundred years, one for a day in 2020. Worth nothing. */
+/** A key and two certificates for localhost, signed by itself: one good for a hundred years, one for a day in 2020. Worth nothing. */
 export const key = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwFcaptQaGsEP6J7B
 PB/sNiu57zEzhrPThvTPa1zDS6ShRANCAAQRUNARVaJVrN5Ld3MUr9FOi27l4b4X

@@ -1,0 +1,36 @@
+/** What programs hand to the calls of a channel, checked at the edge. A mistake is a UsageError, thrown at once. */
+import { Flag, Level } from '@waybill/protocol'
+import { UsageError } from './errors.js'
+import type { PublishOptions } from './types.js'
+
+/** The flags of PUBLISH. [P-4.1] */
+export function flagsOf(options: PublishOptions): number {
+  const { confirm, mandatory } = options
+  let flags: number = Flag.confirm
+  if (mandatory === true) flags |= Flag.mandatory
+  if (confirm === 'received') flags |= Level.received << Flag.levelShift
+  else if (confirm === 'synced') flags |= Level.synced << Flag.levelShift
+  else if (confirm !== undefined) throw new UsageError('OPTION_INVALID', `confirm is 'received' or 'synced', not '${String(confirm)}'`)
+  return flags
+}
+
+export function checkHandler(handler: unknown): void {
+  if (typeof handler !== 'function') throw new UsageError('OPTION_INVALID', 'the handler is a function of the message')
+}
+
+export function checkedTimeout(timeoutMs: number): number {
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0))
+    throw new UsageError('OPTION_INVALID', 'timeoutMs is a number of milliseconds above 0')
+  return timeoutMs
+}
+
+export function checkOptions(what: string, options: object, names: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw new UsageError('OPTION_INVALID', `the options of ${what} are an object`)
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown !== undefined) throw new UsageError('OPTION_UNKNOWN', `${what} has no option '${unknown}'; there are ${names.join(', ')}`)
+}
+
+/** Without the fields that are undefined: JSON has no place for them, and the broker refuses what it does not know. */
+export function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}
