@@ -1,4 +1,4 @@
-/** Hot: names out of bytes. Neighbours usually have the same exchange and key, so the last text is kept, and its bytes are compared first. */
+/** Hot: names out of bytes. Neighbours usually have the same exchange and key, so the last text is kept and compared first, by bytes. */
 import { readText } from '@waybill/protocol'
 
 export class NameReader {
