@@ -154,15 +154,14 @@ export interface FrameFault {
 export function frameFault(type: number, flags: number, channel: number, from: 'client' | 'server'): FrameFault | undefined {
   const known = kindByType[type]
   if (known === undefined) return undefined
-  const name = wireName(known.name)
-  if (known.from !== 'both' && known.from !== from) return unexpected(`${name} is not for a ${from} to send`)
-  if (known.channel === 'connection' && channel !== 0) return unexpected(`${name} travels on channel 0, not on ${channel}`)
-  if (known.channel === 'channel' && channel === 0) return unexpected(`${name} travels on a channel, not on channel 0`)
+  if (known.from !== 'both' && known.from !== from) return unexpected(`${wireName(known.name)} is not for a ${from} to send`)
+  if (known.channel === 'connection' && channel !== 0) return unexpected(`${wireName(known.name)} travels on channel 0, not on ${channel}`)
+  if (known.channel === 'channel' && channel === 0) return unexpected(`${wireName(known.name)} travels on a channel, not on channel 0`)
   const correlated = (flags & Flag.correlated) !== 0
-  if (correlated && known.correlated === 'never') return unexpected(`${name} never has a correlation id`)
-  if (!correlated && known.correlated === 'always') return unexpected(`${name} needs a correlation id`)
+  if (correlated && known.correlated === 'never') return unexpected(`${wireName(known.name)} never has a correlation id`)
+  if (!correlated && known.correlated === 'always') return unexpected(`${wireName(known.name)} needs a correlation id`)
   if ((flags & ~known.flags) !== 0) {
-    return { code: 'frameMalformed', message: `${name} has no flag 0x${hex(flags & ~known.flags)}` }
+    return { code: 'frameMalformed', message: `${wireName(known.name)} has no flag 0x${hex(flags & ~known.flags)}` }
   }
   return undefined
 }

@@ -17,6 +17,8 @@ export class VirtualHost {
   readonly routes: RouteCache<Route>
   /** Bindings of all exchanges. */
   bindingCount = 0
+  /** Routes to one queue (or none) by exchange and queue; undefined is the default exchange, or no queue. */
+  readonly #shared = new Map<Exchange | undefined, Map<Queue | undefined, Route>>()
   /** The exchanges that a target is bound to. */
   readonly #sources = new Map<Target, Set<Exchange>>()
 
@@ -34,14 +36,22 @@ export class VirtualHost {
     return this.queues.get(name)
   }
 
+  /** Where a message goes. Most keys lead to one queue or to none, and all keys of an exchange that do share one route: a million of them cost no more. */
   route(exchange: string, key: string, headers: () => Headers): Route {
-    return findRoute(this, exchange, key, headers)
+    const found = findRoute(this, exchange, key, headers)
+    if (found.refusal !== 0 || found.dynamic || found.queues.length > 1) return found
+    let shared = this.#shared.get(found.exchange)
+    if (shared === undefined) this.#shared.set(found.exchange, (shared = new Map()))
+    const same = shared.get(found.queues[0])
+    if (same !== undefined) return same
+    shared.set(found.queues[0], found)
+    return found
   }
 
   addExchange(name: string, options: ExchangeOptions): Exchange {
     const exchange = new Exchange(name, options)
     this.exchanges.set(name, exchange)
-    this.routes.bump()
+    this.#changed()
     return exchange
   }
 
@@ -56,18 +66,18 @@ export class VirtualHost {
       this.bindingCount -= gone.matcher.size
       work.push(...this.#unbindTarget(gone))
     }
-    this.routes.bump()
+    this.#changed()
   }
 
   addQueue(queue: Queue): void {
     this.queues.set(queue.name, queue)
-    this.routes.bump()
+    this.#changed()
   }
 
   removeQueue(queue: Queue): void {
     this.queues.delete(queue.name)
     for (const unused of this.#unbindTarget(queue)) this.removeExchange(unused)
-    this.routes.bump()
+    this.#changed()
   }
 
   /** Adds a binding; false if it is there already. */
@@ -76,7 +86,7 @@ export class VirtualHost {
     this.bindingCount++
     const sources = this.#sources.get(binding.target) ?? new Set()
     this.#sources.set(binding.target, sources.add(source))
-    this.routes.bump()
+    this.#changed()
     return true
   }
 
@@ -85,7 +95,7 @@ export class VirtualHost {
     if (!source.matcher.remove(binding)) return false
     this.bindingCount--
     if (source.matcher.countOf(binding.target) === 0) this.#forget(source, binding.target)
-    this.routes.bump()
+    this.#changed()
     if (source.options.autoDelete && source.matcher.size === 0) this.removeExchange(source)
     return true
   }
@@ -111,6 +121,12 @@ export class VirtualHost {
     }
     this.#sources.delete(target)
     return unused
+  }
+
+  /** Names or bindings are others now: no route that was known holds. */
+  #changed(): void {
+    this.routes.bump()
+    this.#shared.clear()
   }
 
   #forget(source: Exchange, target: Target): void {

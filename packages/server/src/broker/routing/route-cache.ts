@@ -23,7 +23,8 @@ export interface RouteCacheOptions {
   readonly seed?: number
 }
 
-const defaultRouteCountMax = 65_536
+/** Twice as many as a busy topic exchange was measured with: a cache that is just too small is worse than none. */
+const defaultRouteCountMax = 131_072
 const defaultNamesSizeMax = 8 << 20
 const firstSlotCount = 1_024
 const firstWordCount = 4_096
