@@ -140,6 +140,7 @@ export class Publishing implements CreditHolder {
     if (count * recordHeaderSize > to - from) return -1
     if (this.#verdicts.length < count) this.#verdicts = new Uint16Array(Math.max(64, 2 ** Math.ceil(Math.log2(count))))
     const verdicts = this.#verdicts
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const { messageSizeMax } = this.#shard.limits
     let left = this.creditLeft
     let leftCount = this.creditSequence - first + 1
