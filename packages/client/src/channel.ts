@@ -236,7 +236,9 @@ export class ClientChannel implements Channel, PublisherHome {
   protected async end(timeoutMs: number): Promise<void> {
     await this.finish(timeoutMs)
     const link = this.#lifeline.link
+    const closed = new WaybillError('CLOSED', 'the channel is closed')
     if (link !== undefined && this.#core.isOpen) {
+      this.#core.stop(closed)
       try {
         await link.request('close', this.#core.number, {}, answerMsMax)
       } catch (error) {
@@ -248,7 +250,7 @@ export class ClientChannel implements Channel, PublisherHome {
         })
       }
     }
-    this.#lifeline.removeChannel(this.#core, new WaybillError('CLOSED', 'the channel is closed'))
+    this.#lifeline.removeChannel(this.#core, closed)
     this.#shared.channels.delete(this)
   }
 
@@ -350,9 +352,16 @@ export class ClientChannel implements Channel, PublisherHome {
     } catch (error) {
       const failure = asWaybillError(error, 'CONSUME_FAILED')
       consumer.ended({ reason: 'refused', error: failure })
+      // The broker may make it all the same; then it must not deliver to nobody, again and again.
+      if (failure.code === 'TIMEOUT') core.disown(consumer)
       throw failure
     }
     consumer.established = true
+    if (consumer.isLeaving) {
+      // It was closed while the broker made it, and has not been cancelled.
+      core.disown(consumer)
+      throw new WaybillError('CLOSED', `the consumer of '${queue}' was closed before it had begun`)
+    }
     return consumer
   }
 

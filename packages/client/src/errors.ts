@@ -97,10 +97,10 @@ export function errorOfBody(body: ErrorBody): WaybillError {
 }
 
 /** The error of a message that the broker refused, by number and detail of CONFIRM. */
-export function refusalOf(number: number, detail: string): PublishError {
+export function refusalOf(number: number, detail: string, stored: 'no' | 'unknown' = 'no'): PublishError {
   const retryable = errorByCode(number)?.retryable ?? false
   const code = codeOfNumber(number)
-  return new PublishError(code, detail === '' ? `refused by the broker: ${code}` : detail, 'no', { retryable })
+  return new PublishError(code, detail === '' ? `refused by the broker: ${code}` : detail, stored, { retryable })
 }
 
 /** Anything thrown, as a WaybillError. */

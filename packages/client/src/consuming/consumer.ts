@@ -119,6 +119,11 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     return this.#running
   }
 
+  /** Whether the program has closed it. */
+  get isLeaving(): boolean {
+    return this.#closing !== undefined
+  }
+
   get isOpen(): boolean {
     return this.#state === 'open'
   }

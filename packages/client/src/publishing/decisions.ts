@@ -24,7 +24,7 @@ import {
 } from '@waybill/protocol'
 import { refusalOf } from '../errors.js'
 import { unsaidError } from './refusals.js'
-import type { Window } from './window.js'
+import { resentFlag, type Window } from './window.js'
 
 /** The frame has been checked, and nothing beyond the window is decided by it. Returns how many messages with a confirm were. */
 export function decide(window: Window, log: string, bytes: Uint8Array, from: number, through: number): number {
@@ -63,10 +63,12 @@ function refuse(window: Window, bytes: Uint8Array, at: number): number {
   if (origin === undefined) return 0
   const routingKey = window.keys[slot]
   const count = (window.flags[slot] & Flag.confirm) === 0 ? 0 : 1
+  // Refused this time; the first time, on a connection that was lost, it may have been taken.
+  const stored = (window.flags[slot] & resentFlag) === 0 ? 'no' : 'unknown'
   window.forget(slot)
   if (origin.abandoned) return 0
   const detail = readText(bytes, exceptionDetailStart(at), exceptionEnd(bytes, at))
-  origin.refused(window.numbers[slot], window.sizes[slot], routingKey, false, refusalOf(exceptionCode(bytes, at), detail))
+  origin.refused(window.numbers[slot], window.sizes[slot], routingKey, false, refusalOf(exceptionCode(bytes, at), detail, stored))
   return count
 }
 

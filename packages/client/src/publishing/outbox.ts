@@ -34,7 +34,7 @@ import { decide } from './decisions.js'
 import type { Origin } from './origin.js'
 import { blockedError, closedError, lostError, offlineError, offlineFullError, timeoutError, tooLargeError } from './refusals.js'
 import { Sweep } from './sweep.js'
-import { forgetfulCountMax, Window } from './window.js'
+import { forgetfulCountMax, resentFlag, Window } from './window.js'
 
 export const timeoutMsDefault = 30_000
 
@@ -187,7 +187,7 @@ export class Outbox {
       const number = window.numbers[slot]
       const key = window.keys[slot]
       const record = window.records?.[slot]
-      const flags = window.flags[slot]
+      const flags = window.flags[slot] & ~resentFlag
       if (record !== undefined)
         again.push({ origin, number, key, flags, record, deadline: window.deadlines[slot], buffered: false, sentBefore: true })
       else if ((flags & Flag.confirm) !== 0) origin.refused(number, window.sizes[slot], key, false, unknown)
@@ -196,6 +196,14 @@ export class Outbox {
     this.#unconfirmedCount = 0
     this.#backlog.putFirst(again)
     if (this.#rules.offline === 'fail') this.#backlog.refuseDue(Infinity, (stored) => offlineError(stored, cause))
+    this.#progress()
+  }
+
+  /** CLOSE goes out next, and nothing behind it: what waits is refused, now and later. What has been sent is still decided. */
+  stop(cause: WaybillError): void {
+    this.#ended = cause
+    this.#directThrough = 0
+    this.#backlog.refuseDue(Infinity, (stored) => closedError(stored, cause))
     this.#progress()
   }
 
@@ -290,7 +298,7 @@ export class Outbox {
   /** Sends what waits, in order, as far as the credit goes. */
   #drain(): void {
     const link = this.#link
-    if (link === undefined || this.#draining) return
+    if (link === undefined || this.#draining || this.#ended !== undefined) return
     this.#draining = true
     const window = this.#window
     const { resend } = this.#rules
@@ -298,11 +306,11 @@ export class Outbox {
     const backlog = this.#backlog
     let sent = 0
     for (let waiting = backlog.at(0); waiting !== undefined; waiting = backlog.at(++sent)) {
-      const { origin, number, key, flags, record, deadline } = waiting
+      const { origin, number, key, flags, record, deadline, sentBefore } = waiting
       if (origin.abandoned) continue
       const size = record.length
       if (size > link.messageSizeMax) {
-        origin.refused(number, size, key, true, tooLargeError(size, link.messageSizeMax))
+        origin.refused(number, size, key, true, tooLargeError(size, link.messageSizeMax, sentBefore ? 'unknown' : 'no'))
         continue
       }
       if (window.next > this.#creditSequence || this.#sentSize + size > this.#creditSize) {
@@ -315,7 +323,7 @@ export class Outbox {
       this.#askedSize = 0
       if ((flags & Flag.confirm) !== 0) this.#unconfirmedCount++
       else if (window.count >= forgetfulCountMax) this.#forgetFirst()
-      window.push(origin, number, key, size, deadline, flags, resend ? record : undefined)
+      window.push(origin, number, key, size, deadline, sentBefore ? flags | resentFlag : flags, resend ? record : undefined)
       origin.sent(size)
     }
     backlog.dropFirst(sent)

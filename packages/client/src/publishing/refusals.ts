@@ -30,8 +30,8 @@ export function closedError(stored: Stored, cause: WaybillError): PublishError {
   return new PublishError('CLOSED', `not published: ${cause.message}`, stored, { cause })
 }
 
-export function tooLargeError(size: number, sizeMax: number): PublishError {
-  return new PublishError('MESSAGE_TOO_LARGE', `a record of ${size} bytes; this broker takes at most ${sizeMax}`, 'no')
+export function tooLargeError(size: number, sizeMax: number, stored: Stored = 'no'): PublishError {
+  return new PublishError('MESSAGE_TOO_LARGE', `a record of ${size} bytes; this broker takes at most ${sizeMax}`, stored)
 }
 
 export function unsaidError(): PublishError {

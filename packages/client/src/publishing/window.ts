@@ -10,6 +10,8 @@
 import type { Origin } from './origin.js'
 
 const capacityMin = 64
+/** Beside the flags of the frame: the message was sent before, on a connection that was lost. */
+export const resentFlag = 0x80
 /** Messages published without confirm are named in no CONFIRM but their refusal is; so many of them are remembered for it. */
 export const forgetfulCountMax = 32 * 1024
 

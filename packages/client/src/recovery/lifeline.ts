@@ -197,7 +197,10 @@ export class Lifeline implements LinkHome, CoreHome {
     this.#closing = true
     const closed = new WaybillError('CLOSED', 'the connection was closed')
     const link = this.link
-    if (this.#ended === undefined && link !== undefined) await link.close(timeoutMs)
+    if (this.#ended === undefined && link !== undefined) {
+      for (const core of this.#channels.values()) core.stop(closed)
+      await link.close(timeoutMs)
+    }
     this.#end(closed, undefined)
   }
 

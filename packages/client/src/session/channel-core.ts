@@ -69,6 +69,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   #opened: OpenResult | undefined
   #lastTag = 0
   #isDirty = false
+  #isStopped = false
   #consumerId = 0
   #lastTarget: DeliveryTarget | undefined
   #lastTargetId = 0
@@ -145,6 +146,14 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     this.outbox.lost(cause)
   }
 
+  /** Its CLOSE, or that of the connection, goes out next, and nothing behind it. */
+  stop(cause: WaybillError): void {
+    const link = this.#link
+    if (link !== undefined) this.writePending(true)
+    this.#isStopped = true
+    this.outbox.stop(cause)
+  }
+
   /** It will not be opened again. */
   end(cause: WaybillError | undefined, error: WaybillError): void {
     this.lost(error)
@@ -185,9 +194,15 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     this.#home.consumerEnded(consumer)
   }
 
+  /** Cancels what the broker has, or may have, and nobody here answers for. */
+  disown(consumer: ChannelConsumer): void {
+    consumer.established = true
+    void this.cancel(consumer, 0)
+  }
+
   async cancel(consumer: ChannelConsumer, timeoutMs: number): Promise<void> {
     const link = this.#link
-    if (link === undefined || !consumer.established) return
+    if (link === undefined || !consumer.established || this.#isStopped) return
     try {
       await link.request('cancel', this.number, { consumer: consumer.id }, Math.max(1_000, timeoutMs))
     } catch (error) {
@@ -198,7 +213,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   window(consumer: number, messages: number, size: number): void {
     this.#measureWindows()
     const link = this.#link
-    if (link === undefined) return
+    if (link === undefined || this.#isStopped) return
     const at = link.out.reserve(windowFrameSize)
     link.out.used = writeWindow(link.out.bytes, at, this.number, consumer, messages, size)
     link.touch()
@@ -208,7 +223,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
 
   settle(tag: number, count: number, outcome: number, delayMs: number, reason: string | undefined): void {
     const link = this.#link
-    if (link === undefined) return
+    if (link === undefined || this.#isStopped) return
     this.#settlements.add(tag, count, outcome, delayMs, reason)
     this.#settledCount += count
     if (this.#isDirty) {
@@ -221,7 +236,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
 
   async flushSettlements(timeoutMs: number): Promise<void> {
     const link = this.#link
-    if (link === undefined || this.#settlements.lastTag === 0) return
+    if (link === undefined || this.#settlements.lastTag === 0 || this.#isStopped) return
     const { correlation, answer } = link.expect('settle', this.number, timeoutMs)
     this.#settlements.write(link.out, this.number, correlation)
     this.#written()
