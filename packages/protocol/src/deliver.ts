@@ -5,15 +5,17 @@
  *        +24  with COUNTS: u32 delivery count | u32 failure count
  *        +24 or +32  records
  */
-import { readU32, readU64, u64Max, writeU32, writeU64 } from './bytes.js'
+import { readU32, readU64, u64Max } from './bytes.js'
 import { ErrorCode } from './errors.js'
-import { Flag, FrameType, writeFrameHeader } from './frame.js'
+import { Flag, FrameType, frameHeaderSize, sizeFieldSize } from './frame.js'
 import { recordHeaderSize } from './record.js'
 
 export const deliverHeaderSize = 24
 export const deliverCountsSize = 8
 
-/** Writes frame header and deliver header for `recordsSize` bytes of records; returns where they begin. The counts: only with flag COUNTS. */
+const two32 = 0x1_0000_0000
+
+/** Writes frame header and deliver header for `recordsSize` bytes of records; returns where they begin. The counts are written when flag COUNTS is set. */
 export function writeDeliverHeader(
   target: Uint8Array,
   at: number,
@@ -27,15 +29,37 @@ export function writeDeliverHeader(
   failureCount: number,
   recordsSize: number,
 ): number {
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength)
+  return writeDeliverHeaderBy(view, at, flags, channel, firstTag, firstMessageId, count, consumer, deliveryCount, failureCount, recordsSize)
+}
+
+/** The same by a view that the caller keeps: a quarter of the time of single bytes, and the one writer that is called for each message in some loads. */
+export function writeDeliverHeaderBy(
+  view: DataView,
+  at: number,
+  flags: number,
+  channel: number,
+  firstTag: number,
+  firstMessageId: number,
+  count: number,
+  consumer: number,
+  deliveryCount: number,
+  failureCount: number,
+  recordsSize: number,
+): number {
   const counts = (flags & Flag.counts) === 0 ? 0 : deliverCountsSize
-  const body = writeFrameHeader(target, at, FrameType.deliver, flags, channel, deliverHeaderSize + counts + recordsSize)
-  writeU64(target, body, firstTag)
-  writeU64(target, body + 8, firstMessageId)
-  writeU32(target, body + 16, count)
-  writeU32(target, body + 20, consumer)
+  view.setUint32(at, frameHeaderSize - sizeFieldSize + deliverHeaderSize + counts + recordsSize)
+  view.setUint32(at + 4, (FrameType.deliver << 24) | (flags << 16) | channel)
+  const body = at + frameHeaderSize
+  view.setUint32(body, firstTag < two32 ? 0 : Math.floor(firstTag / two32))
+  view.setUint32(body + 4, firstTag >>> 0)
+  view.setUint32(body + 8, firstMessageId < two32 ? 0 : Math.floor(firstMessageId / two32))
+  view.setUint32(body + 12, firstMessageId >>> 0)
+  view.setUint32(body + 16, count)
+  view.setUint32(body + 20, consumer)
   if (counts !== 0) {
-    writeU32(target, body + 24, deliveryCount)
-    writeU32(target, body + 28, failureCount)
+    view.setUint32(body + 24, deliveryCount)
+    view.setUint32(body + 28, failureCount)
   }
   return body + deliverHeaderSize + counts
 }

@@ -122,12 +122,19 @@ export class Broker implements QueueHome {
     if (queue instanceof Refusal) return queue
     const [first] = queue.consumers
     if (first?.exclusive || (options.exclusive && first !== undefined)) {
-      return new Refusal('resourceLocked', `queue '${queueName}' has ${first.exclusive ? 'an exclusive consumer' : 'consumers'}; cancel first`)
+      return new Refusal(
+        'resourceLocked',
+        `queue '${queueName}' has ${first.exclusive ? 'an exclusive consumer' : 'consumers'}; cancel first`,
+      )
     }
     if (queue.consumers.size >= this.limits.queueConsumerCount) {
-      return new Refusal('limitExceeded', `queue '${queueName}' has ${queue.consumers.size} consumers, as many as queueConsumerCountMax allows`, {
-        limit: 'queueConsumerCountMax',
-      })
+      return new Refusal(
+        'limitExceeded',
+        `queue '${queueName}' has ${queue.consumers.size} consumers, as many as queueConsumerCountMax allows`,
+        {
+          limit: 'queueConsumerCountMax',
+        },
+      )
     }
     const consumer = new Consumer(queue, receiver, options)
     queue.usedAt = this.now

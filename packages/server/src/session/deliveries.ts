@@ -7,7 +7,7 @@
  *
  * Each slab that a run lies in is pinned from the first delivery until the transport has taken the bytes.
  */
-import { deliverCountsSize, deliverHeaderSize, Flag, frameHeaderSize, writeDeliverHeader } from '@waybill/protocol'
+import { deliverCountsSize, deliverHeaderSize, Flag, frameHeaderSize, writeDeliverHeaderBy } from '@waybill/protocol'
 import { runSizeMax } from '../broker/queues/consumer.js'
 import { Meta } from '../broker/queues/page.js'
 import type { Slabs } from '../broker/store/slabs.js'
@@ -17,6 +17,7 @@ const countsMask = Meta.countMax | (Meta.countMax << Meta.failureShift) | Meta.r
 
 const nothing = new Uint32Array(0)
 const noNumbers = new Float64Array(0)
+/** Columns larger than this are given up when a turn has used little of them. */
 const capacityIdle = 4096
 
 export class Deliveries {
@@ -96,8 +97,8 @@ export class Deliveries {
       let flags = (meta & Meta.redelivered) === 0 ? 0 : Flag.redelivered | Flag.counts
       if (deliveryCount !== 1 || failureCount !== 0) flags |= Flag.counts
       output.reserve(frameHeaderSize + deliverHeaderSize + deliverCountsSize)
-      output.at = writeDeliverHeader(
-        output.buffer,
+      output.at = writeDeliverHeaderBy(
+        output.view,
         output.at,
         flags,
         this.#channels[i],
@@ -112,9 +113,10 @@ export class Deliveries {
       const offset = this.#offsets[i]
       output.range(slabs.buffer(this.#slabs[i]), offset, offset + this.#sizes[i])
     }
+    const small = this.#count * 8 < this.#capacity
     this.#count = 0
     this.size = 0
-    if (this.#capacity > capacityIdle) this.#resize(0)
+    if (small && this.#capacity > capacityIdle) this.#resize(0)
   }
 
   /** Nobody will take them any more. */

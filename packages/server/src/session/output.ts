@@ -23,6 +23,8 @@ const rangeFrom = 16 * 1024
 export class Output {
   /** Where bytes are gathered, and where the next one goes. */
   buffer: Buffer
+  /** `buffer`, for whoever writes whole numbers. */
+  view: DataView
   at: number
   /** Bytes given to the transport since `begin`. */
   sentSize = 0
@@ -39,6 +41,7 @@ export class Output {
     this.#slabs = slabs
     this.#slab = slabs.reserve()
     this.buffer = slabs.buffer(this.#slab)
+    this.view = viewOf(this.buffer)
     this.at = this.#base = slabs.start(this.#slab)
     this.#end = this.#base + slabSize
   }
@@ -123,9 +126,14 @@ export class Output {
       this.#slabs.unpin(this.#slab)
       this.#slab = slab
       this.buffer = this.#slabs.buffer(slab)
+      this.view = viewOf(this.buffer)
       this.#base = this.#slabs.start(slab)
       this.#end = this.#base + slabSize
     }
     this.at = this.#start = this.#base
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

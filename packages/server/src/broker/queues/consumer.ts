@@ -2,7 +2,6 @@
 import assert from 'node:assert'
 import type { Page } from './page.js'
 
-
 /** The queue as its consumers see it. */
 export interface DeliverySource {
   readonly name: string

@@ -3,5 +3,8 @@ export function readNames(bytes: Uint8Array, at: number): { exchange: string; ro
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const exchangeStart = at + 16
   const keyStart = exchangeStart + buffer[at + 6]
-  return { exchange: buffer.toString('utf8', exchangeStart, keyStart), routingKey: buffer.toString('utf8', keyStart, keyStart + buffer[at + 7]) }
+  return {
+    exchange: buffer.toString('utf8', exchangeStart, keyStart),
+    routingKey: buffer.toString('utf8', keyStart, keyStart + buffer[at + 7]),
+  }
 }
