@@ -3,8 +3,8 @@
  *
  *     busy     clients act, faults happen                        at least `stepsMin` steps
  *     calm     no new faults; everybody settles and leaves       until all have gone
- *     drained  one client takes what is left                     until nothing is
- *     over     the checkers add up; the broker holds nothing
+ *     drained  one client takes what is left                     until nothing is      (or the broker goes away, and all with it)
+ *     over     the checkers add up; the broker holds nothing for anybody
  *
  * The same number gives the same run, to the last byte. A step is one thing that happens: bytes that arrive, a turn, a timer, an action.
  */
@@ -20,7 +20,7 @@ import type { Doorkeeper, Landing } from './network/context.js'
 import { SimNetwork } from './network/network.js'
 import { Random } from './random.js'
 import { Tally } from './tally.js'
-import { Timeline } from './timeline.js'
+import { Rank, Timeline } from './timeline.js'
 import { Trace } from './trace.js'
 import { drawProfile, type Profile } from './workload/profile.js'
 import { Vocabulary } from './workload/vocabulary.js'
@@ -56,6 +56,8 @@ const KiB = 1024
 const MiB = 1024 * KiB
 /** More steps than this do not come to rest. */
 const stepsMax = 400_000
+/** Clients of a broker that goes away may settle for so long. */
+const drainMs = 20_000
 /** Longer than all timeouts and the longest retry together. */
 const restMsMax = 600_000
 
@@ -85,6 +87,7 @@ class Simulation {
   readonly #workload: Workload
   readonly #profile: Profile
   #isCalm = false
+  #isDrained = false
   #failure: SimulationFailure | undefined
 
   constructor({ seed, stepsMin = 2_500, makePeer, profile, print }: SimulationOptions) {
@@ -115,6 +118,7 @@ class Simulation {
         doorkeeper: this.#doorkeeper(),
         brokerLanding: this.#brokerLanding(),
         clientLanding: { buffer: Buffer.alloc(256 * KiB), start: 0, size: 256 * KiB },
+        tally: this.tally,
         readsByData: this.#profile.readsByData,
       },
       (transport) => this.#turn.accept(transport),
@@ -147,15 +151,30 @@ class Simulation {
     this.#isCalm = true
     this.#network.refuse(0)
     this.trace.add(this.timeline.now, 'calm')
+    if (this.#profile.drains) this.#drain()
     this.#workload.calm()
     await this.#untilOver()
-    this.trace.add(this.timeline.now, 'drained')
-    this.#workload.drain()
-    await this.#untilOver()
+    if (!this.#profile.drains) {
+      this.trace.add(this.timeline.now, 'drained')
+      this.#workload.drain()
+      await this.#untilOver()
+    }
     await this.#untilIdle()
+    expect(!this.#profile.drains || this.#isDrained, 'drain', () => 'the broker was told to go away, and does not say that it has')
     this.trace.add(this.timeline.now, 'over')
     this.#checkers.atRest()
     this.#checkBroker()
+  }
+
+  /** The broker is told to stop while its clients are at work. */
+  #drain(): void {
+    const drain = (): void => {
+      this.#checkers.draining = true
+      this.#turn.drain(drainMs, () => {
+        this.#isDrained = true
+      })
+    }
+    this.#clock.whenAwake(drain, Rank.arrival)
   }
 
   async #step(): Promise<void> {
@@ -185,7 +204,7 @@ class Simulation {
     const { sessions, broker, credit } = this.#turn
     expect(sessions.size === 0, 'leak', () => `${sessions.size} sessions are left, states ${[...sessions].map(({ state }) => state).join(', ')}`)
     expect(credit.unusedSize === 0, 'leak', () => `${credit.unusedSize} bytes of credit belong to nobody`)
-    const slabsUsed = broker.slabs.usedSize
+    const slabsUsed = this.#profile.drains ? 0 : broker.slabs.usedSize
     expect(slabsUsed <= 4 * MiB, 'leak', () => `${slabsUsed} bytes of slabs are used by nothing`)
     this.#checkers.invariants()
   }

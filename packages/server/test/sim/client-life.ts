@@ -215,7 +215,7 @@ export class ClientLife implements Peer {
     },
 
     get: (channel, random) => {
-      const waitMs = random.chance(0.5) ? 0 : random.spread(1, 3_000)
+      const waitMs = this.#world.profile.getsAtOnce && random.chance(0.6) ? 0 : random.spread(1, 3_000)
       const signal = random.chance(0.1) ? this.#abortIn(random.spread(1, 500)) : undefined
       this.#track('get', () => channel.get(this.#queue(random), { waitMs, ...(signal === undefined ? {} : { signal }) }), (message) => {
         if (message !== undefined) this.#hold(message)
@@ -241,14 +241,16 @@ export class ClientLife implements Peer {
       const queue = this.#queue(random)
       if (what === 'unbind') this.#track('unbindQueue', () => channel.unbindQueue(queue, this.#exchange(random), this.#world.vocabulary.key(random)))
       else if (what === 'purge') this.#track('purgeQueue', () => channel.purgeQueue(queue))
-      else if (what === 'delete') this.#track('deleteQueue', () => channel.deleteQueue(queue, { ifEmpty: random.chance(0.8) }))
+      else if (what === 'delete') this.#track('deleteQueue', () => channel.deleteQueue(queue, { ifUnused: random.chance(0.8) }))
       else this.#track('checkQueue', () => channel.checkQueue(queue))
     },
 
     list: (channel, random) => this.#track('list', () => channel.list(random.pick(['queues', 'exchanges', 'consumers', 'connections'] as const))),
 
     'open a channel': () => {
-      if (this.#channels.length < 3) this.#track('channel', () => this.#connection!.channel(), (channel) => void this.#channels.push(channel))
+      const connection = this.#connection
+      if (connection === undefined || this.#channels.length >= 3) return
+      this.#track('channel', () => connection.channel(), (channel) => void this.#channels.push(channel))
     },
 
     'close a channel': (_channel, random) => {
@@ -256,7 +258,9 @@ export class ClientLife implements Peer {
       if (channel !== undefined) this.#track('close of a channel', () => channel.close({ timeoutMs: random.spread(1, 5_000) }))
     },
 
-    'close the connection': () => this.#leave(this.#connection!),
+    'close the connection': () => {
+      if (this.#connection !== undefined) this.#leave(this.#connection)
+    },
   }
 
   #publish(channel: Channel, random: Random): void {
@@ -417,3 +421,5 @@ const weights = {
   'close a channel': 0.5,
   'close the connection': 0.2,
 }
+
+export const clientActions = Object.keys(weights)

@@ -189,8 +189,8 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#expireQueues(turn)
     const { usedSize } = turn.broker
     const { unusedSize, budget } = turn.credit
-    // Slabs count whole: in a budget of a few of them a grant that begins one is beyond it by its unfilled part.
-    const slack = budget < budgetMin ? slabSize : 0
+    // Slabs count whole: in a budget of a few of them a grant that begins one is beyond it by what it does not fill.
+    const slack = budget < budgetMin ? 2 * slabSize : 0
     expect(usedSize + unusedSize <= budget + slack, 'memory', () => `${usedSize} bytes are used and ${unusedSize} granted, of ${budget}`)
     if (this.batch % invariantsEvery === 0) this.invariants()
     this.batch++

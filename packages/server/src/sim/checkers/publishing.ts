@@ -34,7 +34,6 @@ export function publish(home: SessionHome, channel: ExpectedChannel, { flags, bo
     const message = refusal === undefined ? take(home, record, queues, alternatives.length > 0) : undefined
     const wantsConfirm = (flags & confirmFlag) !== 0
     channel.undecided.push({ sequence: first + i, wantsConfirm, refusal, alternatives, queues, message })
-    if (refusal !== undefined) home.tally.count(`refused ${refusal}`)
   }
   return true
 }

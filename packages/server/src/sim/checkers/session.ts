@@ -345,7 +345,9 @@ export class ExpectedSession {
     this.leave(consumer)
     const held = consumer.unsettledCount
     const isBlurred = consumer.queue.isBlurred(this.home.batch)
+    const or = consumer.isUncertain ? { or: { refusal: 'notFound' as const, undo: () => undefined } } : {}
     return {
+      ...or,
       test: ({ unsettledCount }) => {
         consumer.endTold = true
         const count = unsettledCount as number

@@ -4,6 +4,7 @@
  */
 import { type ErrorName, errorByCode, FrameType } from '@waybill/protocol'
 import { expect, fail } from '../failure.js'
+import type { Tally } from '../tally.js'
 import { type ConfirmException, type ConfirmRun, type ExpectedChannel, tellId } from './channel.js'
 import { messageName, type PlainFrame, PlainReader, plainRecords } from './frames.js'
 import type { Json } from './requests.js'
@@ -20,7 +21,8 @@ export class Told {
   readonly #reader = new PlainReader()
   #breach: Breach | undefined
   #text = ''
-  #isDraining = false
+  /** The batch in which it was told that the broker drains. */
+  #drainsSince = Infinity
   /** The error that ends the connection has been told. */
   #lastWord: string | undefined
 
@@ -73,14 +75,14 @@ export class Told {
       case FrameType.status: {
         const { state } = JSON.parse(body.toString()) as Json
         tally.count(`told ${state}`)
-        if (state === 'draining') this.#isDraining = true
+        if (state === 'draining') this.#drainsSince = this.#session.home.batch
         return
       }
     }
     const channel = this.#session.channels.get(id) ?? this.#session.late.get(id)
     if (channel === undefined) fail('frame', `a frame of type ${type} on channel ${id}, which is not open`)
     if (type === FrameType.credit) channel.credit(Number(body.readBigUInt64BE(0)), Number(body.readBigUInt64BE(8)))
-    else if (type === FrameType.confirm) confirmed(channel, body)
+    else if (type === FrameType.confirm) confirmed(channel, body, tally)
     else if (type === FrameType.cancelled) this.#cancelled(channel, JSON.parse(body.toString()) as Json)
     else if (type === FrameType.deliver) this.#delivered(channel, frame)
     else fail('frame', `the broker sends a frame of type ${type} at ${now}`)
@@ -145,7 +147,7 @@ export class Told {
       shuttingDown: home.draining,
     }
     const isDeserved = (isBroken && this.#breach?.includes(name)) || reasons[name] === true
-    expect(isDeserved, 'fault', () => `connection ${connection.number} is ended by ${name} (${message}); it has been silent for ${silentMs} ms`)
+    expect(isDeserved, 'fault', () => `connection ${connection.number} is ended by ${name} (${message}); it has been silent for ${silentMs} ms, ${connection.up.size} bytes wait unread, ${connection.broker.pendingSize} to be taken`)
     home.tally.count(`ended by ${name}`)
     this.#lastWord = name
   }
@@ -163,7 +165,7 @@ export class Told {
     const hasCounts = (flags & countsFlag) !== 0
     const redelivered = (flags & redeliveredFlag) !== 0
     expect(hasCounts || !redelivered, 'frame', () => 'REDELIVERED without COUNTS')
-    expect(!this.#isDraining, 'drain', () => `a delivery to connection ${connection.number} after it was told that the broker drains`)
+    expect(batch <= this.#drainsSince, 'drain', () => `a delivery to connection ${connection.number} after it was told that the broker drains`)
     const deliveryCount = hasCounts ? body.readUInt32BE(24) : 1
     const failureCount = hasCounts ? body.readUInt32BE(28) : 0
     const records = plainRecords(body, hasCounts ? 32 : 24)
@@ -198,7 +200,7 @@ export class Told {
   }
 }
 
-function confirmed(channel: ExpectedChannel, body: Buffer): void {
+function confirmed(channel: ExpectedChannel, body: Buffer, tally: Tally): void {
   const runs: ConfirmRun[] = []
   const exceptions: ConfirmException[] = []
   let at = 32
@@ -223,4 +225,5 @@ function confirmed(channel: ExpectedChannel, body: Buffer): void {
   expect(at === body.length, 'frame', () => `a CONFIRM of ${body.length} bytes has parts up to ${at}`)
   channel.credit(Number(body.readBigUInt64BE(8)), Number(body.readBigUInt64BE(16)))
   channel.decide(Number(body.readBigUInt64BE(0)), runs, exceptions)
+  for (const { name } of exceptions) tally.count(`refused ${name}`)
 }

@@ -1,5 +1,6 @@
 import type { SimClock } from '../clock.js'
 import type { Random } from '../random.js'
+import type { Tally } from '../tally.js'
 import type { Timeline } from '../timeline.js'
 import type { SimConnection } from './connection.js'
 
@@ -31,6 +32,7 @@ export interface NetworkContext {
   readonly doorkeeper: Doorkeeper
   readonly brokerLanding: Landing
   readonly clientLanding: Landing
+  readonly tally: Tally
   /** The broker cannot say where bytes land: as with TLS. */
   readonly readsByData: boolean
 }

@@ -56,7 +56,7 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
   settle: ({ channel, random }) => settleSome(channel, random),
 
   get({ peer, channel, random }) {
-    const waitMs = random.chance(0.5) ? {} : { waitMs: random.spread(1, 3_000) }
+    const waitMs = peer.world.profile.getsAtOnce && random.chance(0.6) ? {} : { waitMs: random.spread(1, 3_000) }
     const ack = random.chance(0.3) ? { ack: 'none' } : {}
     const body = { consumer: channel.newConsumerId(), queue: queueName(peer, random), ...ack, ...waitMs }
     peer.request(FrameType.get, channel.id, body, () => undefined)
@@ -69,7 +69,9 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
   'purge queue': ({ peer, channel, random }) => void peer.request(FrameType.purgeQueue, channel.id, { queue: queueName(peer, random) }, () => undefined),
 
   'delete queue'({ peer, channel, random }) {
-    const conditions = { ...maybe(random, 'ifUnused', () => random.chance(0.5)), ...maybe(random, 'ifEmpty', () => random.chance(0.5)) }
+    // Whether a queue is empty is hard to know from outside while a `get` may have taken something in the same breath.
+    const ifEmpty = peer.world.profile.getsAtOnce ? {} : maybe(random, 'ifEmpty', () => random.chance(0.5))
+    const conditions = { ...maybe(random, 'ifUnused', () => random.chance(0.5)), ...ifEmpty }
     peer.request(FrameType.deleteQueue, channel.id, { queue: queueName(peer, random), ...conditions }, () => undefined)
   },
 

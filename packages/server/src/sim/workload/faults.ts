@@ -31,6 +31,15 @@ export const faultOf: Readonly<Record<Fault, (scene: FaultScene) => void>> = {
     world.timeline.in(pauseMs(random), () => connection.down.resume())
   },
 
+  /** It takes nothing any more, and nobody else does anything until the broker must have noticed. */
+  'stopped reader'({ connection, random, world, rest }) {
+    if (connection === undefined) return
+    connection.down.pause()
+    connection.down.weather = { ...connection.down.weather, capacity: 1 }
+    world.timeline.in(random.spread(1, 300), () => rest(random.between(60_000, 140_000)))
+    world.timeline.in(200_000, () => connection.reset())
+  },
+
   stall: ({ clock, random }) => clock.stall(random.spread(5, 30_000)),
   'wall jump': ({ clock, random }) => clock.jumpWall(random.pick([-1, 1]) * random.spread(1_000, 86_400_000)),
   'refuse connections': ({ world, random }) => world.network.refuse(random.spread(10, 5_000)),

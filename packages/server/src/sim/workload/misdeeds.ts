@@ -122,12 +122,16 @@ export const misdeeds: Readonly<Record<string, Misdeed>> = {
     const [there] = channel.consumers
     if (there !== undefined) peer.request(FrameType.consume, channel.id, { consumer: there.id, queue: there.queue }, () => undefined)
   },
-  'more than its credit': ({ peer, channel, random }) => {
+  'more than its credit': ({ peer, random }) => {
     peer.world.checkers.expectExcess(peer.connection!)
-    for (let i = 0; i < 4; i++) {
-      const records = Array.from({ length: 90 }, () => channel.record('', random.pick(peer.world.vocabulary.queues), random.spread(12, 400), undefined))
-      channel.publishNow(records, Flag.confirm)
-    }
+    peer.openChannel((channel) => {
+      const queue = random.pick(peer.world.vocabulary.queues)
+      channel.publishNow(
+        Array.from({ length: 1_000 }, () => channel.record('', queue, 12, undefined)),
+        Flag.confirm,
+      )
+      peer.closeChannel(channel)
+    })
   },
 }
 

@@ -32,7 +32,7 @@ export const actions = [
 ] as const
 export type Action = (typeof actions)[number]
 
-export const faults = ['reset', 'cut', 'cut one way', 'slow reader', 'stall', 'wall jump', 'refuse connections', 'lull'] as const
+export const faults = ['reset', 'cut', 'cut one way', 'slow reader', 'stopped reader', 'stall', 'wall jump', 'refuse connections', 'lull'] as const
 export type Fault = (typeof faults)[number]
 
 const usualWeights: Readonly<Record<Action, number>> = {
@@ -77,6 +77,8 @@ export interface Profile {
   readonly heartbeatMs: number
   /** The broker cannot say where bytes land. */
   readonly readsByData: boolean
+  /** Whether a `get` may want its message at once, which makes the broker deliver in the middle of other requests. */
+  readonly getsAtOnce: boolean
   /** The broker ends by draining, not by losing its clients. */
   readonly drains: boolean
 }
@@ -99,6 +101,7 @@ export function drawProfile(random: Random): Profile {
     outboxSizeMax: random.pick([64 << 10, 512 << 10, 8 << 20]),
     heartbeatMs: random.pick([5_000, 20_000, 60_000]),
     readsByData: random.chance(0.15),
+    getsAtOnce: random.chance(0.5),
     drains: random.chance(0.3),
   }
 }

@@ -105,6 +105,7 @@ export class RawPeer {
   }
 
   send(bytes: Buffer): void {
+    if (this.connection!.client.isLeaving) return
     this.sentSize += bytes.length
     this.connection!.client.write(bytes)
   }

@@ -6,10 +6,11 @@ import type { SimClock } from '../clock.js'
 import type { Random } from '../random.js'
 import { Drainer } from './drainer.js'
 import { faultOf } from './faults.js'
+import { misdeeds } from './misdeeds.js'
 import { actions, faults } from './profile.js'
 import type { RawChannel } from './raw-channel.js'
 import { RawLife } from './raw-life.js'
-import { stranger } from './strangers.js'
+import { stranger, strangers } from './strangers.js'
 import type { Peer, World } from './world.js'
 
 /** A client package's client, if the simulation is given one. */
@@ -66,13 +67,8 @@ export class Workload {
   }
 
   #goOn(peer: Peer): void {
-    const { timeline, profile } = this.#world
-    timeline.in(this.#random.next() * 2 * profile.thinkMs, () => {
-      if (this.#world.isCalm) return
-      if (timeline.now < this.#restsUntil) {
-        timeline.at(this.#restsUntil, () => this.#goOn(peer))
-        return
-      }
+    const { profile } = this.#world
+    this.#in(this.#random.next() * 2 * profile.thinkMs, () => {
       peer.act()
       this.#goOn(peer)
     })
@@ -80,8 +76,7 @@ export class Workload {
 
   #expectFault(random: Random, everyMs: number): void {
     const { timeline, profile, network, tally } = this.#world
-    timeline.in(random.next() * 2 * everyMs, () => {
-      if (this.#world.isCalm) return
+    this.#in(random.next() * 2 * everyMs, () => {
       const fault = random.weighted(profile.faultWeights)
       const up = network.connections.filter(({ established }) => established)
       const connection = up.length === 0 ? undefined : random.pick(up)
@@ -97,14 +92,27 @@ export class Workload {
   }
 
   #expectStranger(random: Random): void {
-    const { timeline } = this.#world
-    timeline.in(random.spread(50, 3_000), () => {
-      if (this.#world.isCalm) return
+    this.#in(random.spread(50, 3_000), () => {
       stranger(this.#world, random)
       this.#expectStranger(random)
     })
   }
+
+  /** Something that is done on busy days only, and not while everybody rests. */
+  #in(delayMs: number, act: () => void): void {
+    const { timeline } = this.#world
+    timeline.in(delayMs, () => {
+      if (this.#world.isCalm) return
+      if (timeline.now < this.#restsUntil) this.#in(this.#restsUntil - timeline.now, act)
+      else act()
+    })
+  }
 }
 
-/** Every kind of thing that is drawn; a long enough run has all of them. */
-export const kinds: readonly string[] = [...actions.map((action) => `action ${action}`), ...faults.map((fault) => `fault ${fault}`)]
+/** Every kind of thing that is drawn, as it is counted; enough seeds have all of them. */
+export const kinds: readonly string[] = [
+  ...actions.map((action) => `action ${action}`),
+  ...faults.map((fault) => `fault ${fault}`),
+  ...Object.keys(misdeeds).map((misdeed) => `misdeed ${misdeed}`),
+  ...Object.keys(strangers).map((stranger) => `stranger ${stranger}`),
+]
