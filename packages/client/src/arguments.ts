@@ -5,13 +5,19 @@ import type { PublishOptions } from './types.js'
 
 /** The flags of PUBLISH. [P-4.1] */
 export function flagsOf(options: PublishOptions): number {
-  const { confirm, mandatory } = options
+  const { confirm, mandatory, persistent } = options
+  checkFlag('mandatory', mandatory)
+  checkFlag('persistent', persistent)
   let flags: number = Flag.confirm
   if (mandatory === true) flags |= Flag.mandatory
   if (confirm === 'received') flags |= Level.received << Flag.levelShift
   else if (confirm === 'synced') flags |= Level.synced << Flag.levelShift
   else if (confirm !== undefined) throw new UsageError('OPTION_INVALID', `confirm is 'received' or 'synced', not '${String(confirm)}'`)
   return flags
+}
+
+function checkFlag(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw new UsageError('OPTION_INVALID', `${name} is true or false`)
 }
 
 export function checkHandler(handler: unknown): void {
@@ -22,6 +28,31 @@ export function checkedTimeout(timeoutMs: number): number {
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0))
     throw new UsageError('OPTION_INVALID', 'timeoutMs is a number of milliseconds above 0')
   return timeoutMs
+}
+
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new UsageError('OPTION_INVALID', 'signal is an AbortSignal')
+}
+
+/** How long a close may take: undefined is the default. */
+export function closeTimeoutOf(options: { timeoutMs?: number }, otherwise: number): number {
+  checkOptions('close', options, ['timeoutMs'])
+  const { timeoutMs = otherwise } = options
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
+    throw new UsageError('OPTION_INVALID', 'timeoutMs of close is a number of milliseconds, 0 or more')
+  }
+  return timeoutMs
+}
+
+export function checkHeaders(headers: unknown): void {
+  if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers))) {
+    throw new UsageError('PROPERTY_INVALID', 'headers are an object of names and values')
+  }
+}
+
+export function checkReason(reason: unknown): void {
+  if (reason !== undefined && typeof reason !== 'string')
+    throw new UsageError('OPTION_INVALID', `a reason is a string, not ${typeof reason}`)
 }
 
 export function checkOptions(what: string, options: object, names: readonly string[]): void {

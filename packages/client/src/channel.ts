@@ -22,7 +22,7 @@ import {
   type ResultBodies,
   WireError,
 } from '@waybill/protocol'
-import { checkedTimeout, checkHandler, checkOptions, defined, flagsOf } from './arguments.js'
+import { checkedTimeout, checkHandler, checkHeaders, checkOptions, checkSignal, closeTimeoutOf, defined, flagsOf } from './arguments.js'
 import type { EncodedBody } from './body.js'
 import { randomName } from './clock.js'
 import { checkConsumeOptions } from './consuming/consume-options.js'
@@ -185,7 +185,9 @@ export class ClientChannel implements Channel, PublisherHome {
   }
 
   request<T = unknown>(exchange: string, routingKey: string, body: unknown, options: PublishOptions = {}): Promise<Message<T>> {
+    if (typeof options !== 'object' || options === null) throw new UsageError('OPTION_INVALID', 'the options of request are an object')
     this.assertOpen()
+    checkSignal(options.signal)
     return this.#shared.requests.request((own) => this.publish(exchange, routingKey, body, own), options)
   }
 
@@ -197,6 +199,9 @@ export class ClientChannel implements Channel, PublisherHome {
 
   messages(queue: string, options: Omit<ConsumeOptions, 'concurrency'> = {}): AsyncIterableIterator<Message<never>> {
     checkConsumeOptions(options)
+    if ('concurrency' in options) {
+      throw new UsageError('OPTION_UNKNOWN', "messages has no option 'concurrency': who loops takes one at a time; consume has it")
+    }
     this.#checkName('queue', queue)
     const { ack = 'manual' } = options
     const consume = (handler: Handler): Promise<ChannelConsumer> => this.#consume(queue, handler, { ...options, ack }, true)
@@ -207,6 +212,7 @@ export class ClientChannel implements Channel, PublisherHome {
     checkOptions('get', options, ['waitMs', 'signal'])
     this.#checkName('queue', queue)
     const { waitMs = 0, signal } = options
+    checkSignal(signal)
     if (!Number.isInteger(waitMs) || waitMs < 0)
       throw new UsageError('OPTION_INVALID', 'waitMs is a whole number of milliseconds, 0 or more')
     const got = signal === undefined ? this.#get(queue, waitMs, undefined) : untilAborted(signal, (own) => this.#get(queue, waitMs, own))
@@ -224,7 +230,7 @@ export class ClientChannel implements Channel, PublisherHome {
   // ─── the end ────────────────────────────────────────────────────────────
 
   close(options: { timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.end(options.timeoutMs ?? closeTimeoutMsDefault)
+    this.#closing ??= this.end(closeTimeoutOf(options, closeTimeoutMsDefault))
     return this.#closing
   }
 
@@ -297,7 +303,9 @@ export class ClientChannel implements Channel, PublisherHome {
       this.#take(call, routingKey, exchangeBytes, key, plainMeta[body.form], true, Flag.confirm | ownFlags, deadline, false)
       return call.promise
     }
+    if (typeof options !== 'object' || options === null) throw new UsageError('OPTION_INVALID', 'the options of publish are an object')
     const { timeoutMs, signal, persistent = true } = options
+    checkSignal(signal)
     if (signal?.aborted) return Promise.reject(abortError(signal, 'no'))
     const flags = flagsOf(options) | ownFlags
     const deadline = timeoutMs === undefined ? outbox.deadline() : this.#lifeline.clock.now() + checkedTimeout(timeoutMs)
@@ -447,6 +455,7 @@ export class ClientChannel implements Channel, PublisherHome {
     checkOptions('a binding', options, ['headers', 'match'])
     this.#checkName('routing key', key)
     const { headers, match } = options
+    checkHeaders(headers)
     try {
       return { key, ...(headers === undefined ? {} : { headers: headersToJson(headers) }), ...(match === undefined ? {} : { match }) }
     } catch (error) {

@@ -109,6 +109,11 @@ export function asWaybillError(error: unknown, code: string): WaybillError {
   return new WaybillError(code, messageOf(error), { cause: error })
 }
 
+/** What was thrown may be anything: an object without a prototype, or one whose own text throws. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return `something that has no text (${typeof error}) was thrown`
+  }
 }

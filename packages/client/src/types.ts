@@ -306,9 +306,9 @@ export interface ConsumeOptions {
    * 'none': a message is gone when it is sent.
    */
   ack?: 'on-success' | 'manual' | 'none'
-  /** Handlers at once. Default 1 with 'on-success' (order is kept), else as many as prefetch. */
+  /** Handlers at once, a whole number or Infinity. Default 1 with 'on-success' (order is kept), else as many as prefetch. */
   concurrency?: number
-  /** Messages that may be unsettled here. Default: 2 × concurrency, at least 32; manual 256; none 1,000. */
+  /** Messages that may be unsettled here. Default: 2 × concurrency, at least 32; manual, or Infinity, 256; none 1,000. */
   prefetch?: number
   /** Bytes of those; one message always. Default 8 MiB. */
   prefetchSize?: number

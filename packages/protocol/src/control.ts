@@ -123,6 +123,10 @@ function schemaProblem(what: string, error: ErrorObject | undefined, value: unkn
       }
     }
   }
+  if (error.keyword === 'enum') {
+    const allowed = (error.params.allowedValues as readonly unknown[]).map((each) => JSON.stringify(each)).join(', ')
+    return { code: 'requestInvalid', message: `${named} must be one of ${allowed}`, details: { field } }
+  }
   return { code: 'requestInvalid', message: `${named} ${error.message ?? 'is not valid'}`, details: { field } }
 }
 

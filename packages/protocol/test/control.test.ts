@@ -35,6 +35,7 @@ t.test('control - the problem names the field, the option or the limit', async (
   const cases: readonly (readonly [ControlName, string, string, object, RegExp])[] = [
     ['consume', '{"consumer":1}', 'requestInvalid', { field: '' }, /consume must have required property 'queue'/],
     ['consume', '{"consumer":"1","queue":"q"}', 'requestInvalid', { field: 'consumer' }, /consume\.consumer must be integer/],
+    ['list', '{"kind":"streams"}', 'requestInvalid', { field: 'kind' }, /list\.kind must be one of .*"queues"/],
     ['consume', '{"consumer":1,"queue":"q","prefech":1}', 'optionUnsupported', { option: 'prefech' }, /consume has no field 'prefech'/],
     [
       'hello',

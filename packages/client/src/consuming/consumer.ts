@@ -12,6 +12,7 @@
  */
 import { type ConsumeRequest, noDelay, Outcome } from '@waybill/protocol'
 import type { Clock, Timer } from '../clock.js'
+import { closeTimeoutOf } from '../arguments.js'
 import { asWaybillError, messageOf, RejectError, RetryError, UsageError, WaybillError } from '../errors.js'
 import { type Log, RateLimit } from '../log.js'
 import type { ConsumeOptions, Consumer, ConsumerEnd, Message } from '../types.js'
@@ -96,7 +97,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     this.#mode = selfSettled ? 'manual' : ack
     this.#parse = parse
     this.#concurrency = options.concurrency ?? (this.#mode === 'on-success' ? 1 : Infinity)
-    this.prefetch = options.prefetch ?? prefetchDefault(ack, this.#concurrency)
+    this.prefetch = options.prefetch ?? prefetchDefault(ack, selfSettled ? 1 : this.#concurrency)
     this.prefetchSize = prefetchSize
     this.#ack = ack === 'none' ? 'none' : 'manual'
     this.#exclusive = exclusive
@@ -157,7 +158,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   }
 
   close(options: { timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.timeoutMs ?? closeTimeoutMsDefault)
+    this.#closing ??= this.#close(closeTimeoutOf(options, closeTimeoutMsDefault))
     return this.#closing
   }
 
@@ -223,13 +224,15 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     this.#running++
     if (this.#parse !== undefined && !this.#parsed(delivery, this.#parse)) return
     let result: unknown
+    let isPromise = false
     try {
       result = this.#handler(delivery)
+      isPromise = typeof result === 'object' && result !== null && typeof (result as PromiseLike<unknown>).then === 'function'
     } catch (error) {
       this.#failed(delivery, error)
       return
     }
-    if (typeof result === 'object' && result !== null && typeof (result as PromiseLike<unknown>).then === 'function') {
+    if (isPromise) {
       Promise.resolve(result).then(
         () => {
           this.#succeeded(delivery)

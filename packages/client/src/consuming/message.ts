@@ -17,6 +17,7 @@ import {
   recordFlags,
   recordSize,
 } from '@waybill/protocol'
+import { checkOptions, checkReason } from '../arguments.js'
 import { decodeBody, formOf } from '../body.js'
 import { UsageError } from '../errors.js'
 import type { Headers, Message, Properties } from '../types.js'
@@ -108,7 +109,9 @@ export class Delivery implements Message {
   }
 
   retry(options: { delayMs?: number; reason?: string } = {}): void {
+    checkOptions('retry', options, ['delayMs', 'reason'])
     const { delayMs, reason } = options
+    checkReason(reason)
     if (delayMs !== undefined && !(Number.isFinite(delayMs) && delayMs >= 0 && delayMs < noDelay)) {
       throw new UsageError('OPTION_INVALID', 'delayMs is a number of milliseconds, 0 or more and less than 2^32 - 1')
     }
@@ -116,6 +119,8 @@ export class Delivery implements Message {
   }
 
   reject(options: { reason?: string } = {}): void {
+    checkOptions('reject', options, ['reason'])
+    checkReason(options.reason)
     this.settle(Outcome.reject, noDelay, options.reason)
   }
 

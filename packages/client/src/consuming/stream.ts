@@ -45,7 +45,7 @@ export class MessageStream implements AsyncIterableIterator<Message> {
     const last = this.#last
     this.#last = undefined
     if (this.#mode === 'on-success' && last !== undefined && !last.isSettled) last.settle(Outcome.ack)
-    this.#consumer ??= this.#open()
+    if (!this.#ended) this.#consumer ??= this.#open()
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject })
       this.#serve()

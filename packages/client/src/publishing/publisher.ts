@@ -10,10 +10,11 @@
  */
 import { type EncodedName, Flag, recordSizeOf } from '@waybill/protocol'
 import type { EncodedBody } from '../body.js'
+import { checkOptions } from '../arguments.js'
 import { PublishError, UsageError, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Properties, Publisher, PublisherOptions, Refusal, Untyped } from '../types.js'
-import { metaOf, plainMeta } from './meta.js'
+import { checkProperties, metaOf, plainMeta } from './meta.js'
 import type { EncodedNames } from './names.js'
 import type { Origin } from './origin.js'
 import type { Outbox } from './outbox.js'
@@ -60,9 +61,9 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
   #flushWaiters: Waiter[] = []
 
   constructor(home: PublisherHome, exchange: string, options: PublisherOptions) {
-    const { confirm = true, window = windowDefault, sizeMax = sizeMaxDefault, ...others } = options
-    const unknown = Object.keys(others)[0]
-    if (unknown !== undefined) throw new UsageError('OPTION_UNKNOWN', `a publisher has no option '${unknown}'`)
+    checkOptions('a publisher', options, ['confirm', 'window', 'sizeMax'])
+    const { confirm = true, window = windowDefault, sizeMax = sizeMaxDefault } = options
+    if (typeof confirm !== 'boolean') throw new UsageError('OPTION_INVALID', 'confirm of a publisher is true or false')
     if (!(window >= 1)) throw new UsageError('OPTION_INVALID', 'the window of a publisher is at least 1')
     if (!(sizeMax >= 1)) throw new UsageError('OPTION_INVALID', 'sizeMax of a publisher is at least 1')
     this.#home = home
@@ -78,11 +79,12 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
 
   send(routingKey: string, body: unknown, properties?: Properties): number {
     if (this.#closed) throw this.#closedError()
+    const plain = properties === undefined
+    if (!plain) checkProperties(properties)
     const home = this.#home
     const encoded = home.body
     encoded.encode(body)
     const key = home.names.get(routingKey)
-    const plain = properties === undefined
     const meta = plain ? plainMeta[encoded.form] : metaOf(encoded.form, properties)
     const persistent = plain || properties.persistent !== false
     const size = recordSizeOf(this.#exchange, key, meta, encoded.size)

@@ -1,5 +1,6 @@
 /** The options of `connect`, checked once and filled in. */
 import { basename } from 'node:path'
+import { checkOptions, checkSignal } from '../arguments.js'
 import { UsageError } from '../errors.js'
 import { type Log, safely, stderrLog } from '../log.js'
 import type { ConnectOptions, TlsOptions } from '../types.js'
@@ -46,9 +47,7 @@ const backoffMaxMsDefault = 10_000
 
 /** Throws UsageError for options that do not exist or do not fit. */
 export function settingsOf(options: ConnectOptions): ConnectSettings {
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(known, name)) throw new UsageError('OPTION_UNKNOWN', `connect has no option '${name}'`)
-  }
+  checkOptions('connect', options, Object.keys(known))
   const {
     connectTimeoutMs = 10_000,
     heartbeatMs,
@@ -68,10 +67,17 @@ export function settingsOf(options: ConnectOptions): ConnectSettings {
   }
   oneOf('offline', offline, ['wait', 'fail', 'buffer'])
   oneOf('unconfirmed', unconfirmed, ['reject', 'resend'])
+  if (recovery !== false) checkOptions('recovery', recovery, ['backoffMs', 'backoffMaxMs', 'attempts'])
   const { backoffMs = backoffMsDefault, backoffMaxMs = backoffMaxMsDefault, attempts = Infinity } = recovery === false ? {} : recovery
   positive('recovery.backoffMs', backoffMs)
   positive('recovery.backoffMaxMs', backoffMaxMs)
   positive('recovery.attempts', attempts)
+  if (options.tls !== undefined) {
+    checkOptions('tls', options.tls, ['ca', 'cert', 'key', 'passphrase', 'serverName', 'insecureSkipVerification'])
+  }
+  if (options.log !== undefined && typeof options.log !== 'function')
+    throw new UsageError('OPTION_INVALID', 'log is a function of an entry')
+  checkSignal(options.signal)
   return {
     name: options.name ?? `${basename(process.argv[1] ?? 'node')} ${process.pid}`,
     user: options.user,

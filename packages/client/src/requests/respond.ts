@@ -3,10 +3,11 @@
  *
  *     returned     → the reply, then ack           RetryError   → no reply yet, retry
  *     thrown       → an error reply, then ack      RejectError  → an error reply, then reject
+ *     returned what cannot be sent → as if thrown
  *
  * An error reply is a message of type `waybill.error` with the JSON `{code, message}`. [P-3.7: a client's affair]
  */
-import { messageOf, RejectError, RetryError } from '../errors.js'
+import { messageOf, PublishError, RejectError, RetryError, UsageError } from '../errors.js'
 import type { ConsumeOptions, PublishOptions } from '../types.js'
 import type { Handler } from '../consuming/consumer.js'
 import type { Delivery } from '../consuming/message.js'
@@ -30,8 +31,21 @@ export function responder(handler: (message: Delivery) => unknown, reply: Reply,
       if (!(error instanceof RejectError) && ack !== 'manual' && !message.isSettled) message.ack()
       throw error
     }
-    if (replyTo !== undefined) await reply(replyTo, result ?? null, { correlationId })
+    if (replyTo === undefined) return
+    try {
+      await reply(replyTo, result ?? null, { correlationId })
+    } catch (error) {
+      if (!isReplyAtFault(error)) throw error
+      await reply(replyTo, errorBody(error), { type: errorReplyType, correlationId })
+      if (ack !== 'manual' && !message.isSettled) message.ack()
+      throw error
+    }
   }
+}
+
+/** The result has no bytes, or too many: asking the handler again would not help, and whoever asked should hear of it. */
+function isReplyAtFault(error: unknown): boolean {
+  return error instanceof UsageError || (error instanceof PublishError && error.code === 'MESSAGE_TOO_LARGE')
 }
 
 function parsed(parse: (body: unknown) => unknown, message: Delivery): unknown {
