@@ -4,9 +4,9 @@
  */
 import { isIP } from 'node:net'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import { WaybillError } from '../errors.js'
+import { messageOf, WaybillError } from '../errors.js'
 import type { TlsOptions } from '../types.js'
-import type { Target } from '../url.js'
+import { hostOf, type Target } from '../url.js'
 import type { Socket, Transport, TransportHandlers } from './transport.js'
 
 export class TlsTransport implements Transport {
@@ -31,18 +31,36 @@ export class TlsTransport implements Transport {
     if (cert !== undefined) options.cert = cert
     if (key !== undefined) options.key = key
     if (passphrase !== undefined) options.passphrase = passphrase
-    return new VerifiedSocket(connect(options), handlers)
+    try {
+      return new VerifiedSocket(connect(options), hostOf(target), handlers)
+    } catch (error) {
+      throw new WaybillError('TLS_FAILED', `tls.ca, tls.cert or tls.key cannot be used: ${messageOf(error)}`, { cause: error })
+    }
   }
+}
+
+const untrusted = 'give the certificate of its authority as tls.ca'
+
+/** What to do about it, by the code of Node. */
+const fixes: Readonly<Record<string, string>> = {
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks no TLS: the URL of such a broker begins with waybill://',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'connect by a name that its certificate has, or give that name as tls.serverName',
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
 }
 
 /** Keeps what is written until the other side has shown who it is. */
 class VerifiedSocket implements Socket {
   readonly #socket: TLSSocket
+  readonly #host: string
   #early: Uint8Array[] | undefined = []
   #earlySize = 0
 
-  constructor(socket: TLSSocket, handlers: TransportHandlers) {
+  constructor(socket: TLSSocket, host: string, handlers: TransportHandlers) {
     this.#socket = socket
+    this.#host = host
     let failure: Error | undefined
     socket.setNoDelay(true)
     socket.setKeepAlive(true)
@@ -78,7 +96,9 @@ class VerifiedSocket implements Socket {
   /** Not the network but the certificate, or no TLS at all: trying again cannot help. */
   #explain(failure: NodeJS.ErrnoException): Error {
     if (this.#early === undefined || failure.syscall !== undefined || failure.code === 'ECONNRESET') return failure
-    return new WaybillError('TLS_FAILED', `no TLS connection: ${failure.message}`, { cause: failure })
+    const fix = failure.code === undefined ? undefined : fixes[failure.code]
+    const message = `no TLS connection to ${this.#host}: ${failure.message.trim()}${fix === undefined ? '' : `; ${fix}`}`
+    return new WaybillError('TLS_FAILED', message, { cause: failure })
   }
 
   #verified(): void {

@@ -1,4 +1,5 @@
 import { connect } from '@waybill/client'
+import { createServer as createPlainServer } from 'node:net'
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
@@ -50,6 +51,19 @@ t.test('tls - a trusted certificate hears the preface, by name and by address', 
     sockets[0].end('HTTP/1.1 400 no\r\n')
     t.equal((await error).code, 'NOT_WAYBILL')
   }
+})
+
+t.test('tls - the error names the host and what to do about it', async (t) => {
+  const { port } = await listening(t, { cert })
+  const plain = createPlainServer((socket) => socket.end('no TLS here\r\n')).listen(0, '127.0.0.1')
+  await new Promise((resolve) => plain.once('listening', resolve))
+  t.teardown(() => plain.close())
+  const plainPort = (plain.address() as AddressInfo).port
+  const refused = (host: string, tls: object) => failure(connect(`waybills://${host}`, { ...quiet, tls }))
+  t.match(await refused(`localhost:${port}`, {}), { code: 'TLS_FAILED', message: new RegExp(`localhost:${port}.*tls\\.ca`) })
+  t.match(await refused(`localhost:${port}`, { ca: cert, serverName: 'other.example' }), { message: /tls\.serverName/ })
+  t.match(await refused(`localhost:${plainPort}`, {}), { code: 'TLS_FAILED', message: /waybill:\/\/$/ })
+  t.match(await refused(`localhost:${port}`, { cert: 'none', key: 'none' }), { code: 'TLS_FAILED', message: /tls\.cert/ })
 })
 
 t.test('tls - verification is off only by an option that says so', async (t) => {
