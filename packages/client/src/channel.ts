@@ -186,8 +186,12 @@ export class ClientChannel implements Channel, PublisherHome {
 
   request<T = unknown>(exchange: string, routingKey: string, body: unknown, options: PublishOptions = {}): Promise<Message<T>> {
     if (typeof options !== 'object' || options === null) throw new UsageError('OPTION_INVALID', 'the options of request are an object')
-    this.assertOpen()
     checkSignal(options.signal)
+    try {
+      this.assertOpen()
+    } catch (error) {
+      return Promise.reject(error)
+    }
     return this.#shared.requests.request((own) => this.publish(exchange, routingKey, body, own), options)
   }
 

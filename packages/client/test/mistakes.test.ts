@@ -1,7 +1,9 @@
 /** A program's mistakes, against a real broker: each is named at once, none is ignored, none ends the process or leaves somebody waiting. */
 import { connect, type Message } from '@waybill/client'
 import { createBroker } from '@waybill/server'
+import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
+import { cert, key } from './support/certificates.js'
 import { Collected } from './support/collect.js'
 import { failure } from './support/fake-broker.js'
 
@@ -115,4 +117,19 @@ t.test('mistakes - asking a stream that has been left makes no consumer', async 
   await messages.return?.()
   t.same(await messages.next(), { done: true, value: undefined })
   t.match(await connection.checkQueue('work'), { consumerCount: 0 })
+})
+
+t.test('mistakes - what comes after the end is rejected, not thrown', async (t) => {
+  const { connection } = await joined(t)
+  await connection.close()
+  t.match(await failure(connection.request('', 'work', 1)), { code: 'CLOSED' })
+  t.match(await failure(connection.publish('', 'work', 1)), { code: 'CLOSED', stored: 'no' })
+})
+
+t.test('mistakes - a broker that wants TLS, spoken to without', async (t) => {
+  const broker = await createBroker({ listen: { host: 'localhost', port: 0 }, tls: { cert, key }, log: 'none' })
+  t.teardown(() => broker.close({ graceMs: 0 }))
+  const { port } = broker.address as AddressInfo
+  const error = await failure(connect(`waybill://localhost:${port}`, { log: () => {}, connectTimeoutMs: 200 }))
+  t.match(error, { code: 'CONNECT_FAILED', message: /waybills:\/\// })
 })

@@ -410,11 +410,15 @@ export class Link implements FrameSink {
       this.destroy(error)
       return
     }
-    const said = error === undefined ? 'the broker closed the connection' : messageOf(error)
-    const code = this.#opening === undefined ? 'CONNECTION_LOST' : 'CONNECT_FAILED'
+    const opening = this.#opening !== undefined
+    const said = error !== undefined ? messageOf(error) : `the broker closed the connection${opening ? unsaid : ''}`
+    const code = opening ? 'CONNECT_FAILED' : 'CONNECTION_LOST'
     this.destroy(new WaybillError(code, `${this.host}: ${said}`, { retryable: true, cause: error }))
   }
 }
+
+/** A port with TLS cannot say anything to whoever comes without. */
+const unsaid = ' before it had answered; if it wants TLS, its URL begins with waybills://'
 
 /** What a request without an answer is rejected with; the caller may ask again on the next connection. */
 function unansweredError(cause: WaybillError | undefined): WaybillError {
