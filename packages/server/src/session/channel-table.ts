@@ -80,7 +80,7 @@ export class ChannelTable {
   /** Everything that came before the end is told before it. */
   close(channel: Channel): void {
     channel.endGets()
-    this.#home.flush()
+    this.#home.send()
     this.#open.delete(channel.id)
     if (this.#last === channel) this.#last = undefined
     this.#end(channel)

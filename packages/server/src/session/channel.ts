@@ -37,7 +37,7 @@ export interface ChannelHome {
   /** The channel has confirms or credit to tell. */
   channelChanged(channel: Channel): void
   /** Sends what has been gathered so far before anything else. */
-  flush(): void
+  send(): void
   unsettledChanged(by: number): void
   /** The answer to a request that could not be given at once; it goes out behind the deliveries of this turn. */
   answerLater(channel: number, correlation: number, result: object): void
@@ -199,7 +199,7 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     this.consumers.delete(id)
     this.#shard.broker.cancel(consumer)
     // A GET may have made a queue hand out in the middle of a turn: that goes out before the answer. [P-5.7]
-    if (this.#home.deliveries.count > 0) this.#home.flush()
+    if (this.#home.deliveries.count > 0) this.#home.send()
     return { unsettledCount: this.#unsettled.countOf(consumer) }
   }
 

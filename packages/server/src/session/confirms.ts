@@ -65,7 +65,7 @@ export class Confirms {
 
   taken(sequence: number, id: number, queueCount: number, level: number): void {
     this.through = sequence
-    const queues = queueCount > queueCountMax ? queueCountMax : queueCount
+    const queues = Math.min(queueCount, queueCountMax)
     const last = this.#count - 1
     if (last >= 0) {
       const count = this.#counts[last]

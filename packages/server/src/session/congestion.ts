@@ -10,11 +10,15 @@
  */
 import type { Timed, Timers } from '../broker/timers/timed.js'
 import type { Transport } from '../ports/transport.js'
+import { GateReason, type ReadGate } from './read-gate.js'
 
 export interface CongestionHome {
   readonly transport: Transport
+  readonly gate: ReadGate
   /** `held` is another: consumers get nothing more, or again. */
   holdChanged(): void
+  /** It is read again: look at what has come before. */
+  readLater(): void
   /** It took nothing for so long. */
   stalled(): void
 }
@@ -26,12 +30,13 @@ export interface CongestionLimits {
 
 export class Congestion implements Timed {
   held = false
+  /** Its requests are not read. */
+  isDeaf = false
   /** Bytes of records that may be gathered before consumers are held. */
   roomSize: number
   readonly #home: CongestionHome
   readonly #timers: Timers
   readonly #limits: CongestionLimits
-  #paused = false
   #timer = 0
   #takenSize = 0
 
@@ -55,8 +60,8 @@ export class Congestion implements Timed {
     this.roomSize = Math.max(0, outboxSizeMax - pending)
     if (pending >= outboxSizeMax) this.#hold(true)
     else if (pending <= outboxSizeMax / 2) this.#hold(false)
-    if (pending >= 2 * outboxSizeMax) this.#pause()
-    else if (pending <= outboxSizeMax) this.#resume()
+    if (pending >= 2 * outboxSizeMax) this.#deafen(true)
+    else if (pending <= outboxSizeMax) this.#deafen(false)
     if (pending > 0 && this.#timer === 0) {
       this.#takenSize = transport.takenSize
       this.#timer = this.#timers.insert(now + outboxStallMs, this, 0)
@@ -75,24 +80,22 @@ export class Congestion implements Timed {
     if (this.#timer !== 0) this.#timers.cancel(this.#timer)
     this.#timer = 0
     // What is still to come is read, and thrown away: an unread byte would turn the end into a reset.
-    this.#resume()
+    this.#deafen(false)
+  }
+
+  #deafen(isDeaf: boolean): void {
+    if (isDeaf === this.isDeaf) return
+    this.isDeaf = isDeaf
+    if (isDeaf) this.#home.gate.close(GateReason.congestion)
+    else {
+      this.#home.gate.open(GateReason.congestion)
+      this.#home.readLater()
+    }
   }
 
   #hold(held: boolean): void {
     if (held === this.held) return
     this.held = held
     this.#home.holdChanged()
-  }
-
-  #pause(): void {
-    if (this.#paused) return
-    this.#paused = true
-    this.#home.transport.pause()
-  }
-
-  #resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.#home.transport.resume()
   }
 }

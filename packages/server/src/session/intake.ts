@@ -6,6 +6,9 @@
  *     bytes ─┬─ where the transport likes ─▶ FrameReader.read: whole frames in place, the rest is carried
  *            └─ in a slab of its own ──────▶ FrameReader.scan: nothing is copied (bulk-landing.ts)
  *
+ * A read may hold thousands of requests. A connection that asks so much is read in small slices from then on, as many in a turn as make its
+ * share of answers; the rest waits, and so does its socket. Others get their turn meanwhile.
+ *
  * A connection that keeps filling its reads gets a slab of its own until it does not. The place of a socket's next read is settled after
  * its last one, so the slab is let go only from within a read, or when the transport has gone.
  */
@@ -22,11 +25,18 @@ import {
   sizeFieldSize,
 } from '@waybill/protocol'
 import type { LandingPlace } from '../ports/transport.js'
+import { Backlog } from './backlog.js'
 import { BulkLanding } from './bulk-landing.js'
 import type { IntakeShare } from './intake-share.js'
+import { GateReason, type ReadGate } from './read-gate.js'
 
 export interface IntakeHome extends FrameSink {
   readonly isOpen: boolean
+  /** It has been given as many answers as it gets in a turn. */
+  readonly isServed: boolean
+  readonly gate: ReadGate
+  /** Call `goOn` in the next turn. */
+  readLater(): void
   /** Bytes of credit that a channel has left; 0 for one that is not open. */
   creditLeft(channel: number): number
   fail(name: ErrorName, message: string): void
@@ -40,6 +50,9 @@ const bulkReadsMin = 4
 /** So many small reads in a row, and it goes back. */
 const quietReadSize = bulkReadSize / 4
 const quietReadsMax = 64
+/** A slice, and for how long a connection is read in slices after it last asked too much. */
+const sliceSize = 2 * 1024
+const slowMs = 1_000
 const publishOverhead = frameHeaderSize - sizeFieldSize + publishHeaderSize
 
 export class Intake {
@@ -53,6 +66,8 @@ export class Intake {
   #reads = 0
   /** Of the pot of partial frames. */
   #chargedSize = 0
+  readonly #backlog = new Backlog()
+  #slowUntil = 0
 
   constructor(home: IntakeHome, share: IntakeShare) {
     this.#home = home
@@ -70,22 +85,41 @@ export class Intake {
     return this.#bulk === undefined ? this.#reader.partialSize : this.#bulk.partialSize + this.#reader.partialSize
   }
 
-  read(bytes: Uint8Array, from: number, to: number): void {
+  read(bytes: Uint8Array, from: number, to: number, now: number): void {
     const bulk = this.#bulk
-    if (bulk === undefined) {
+    if (bulk !== undefined) this.#readInBulk(bulk, bytes, from, to)
+    else if (now < this.#slowUntil || this.#backlog.size > 0) {
+      this.#backlog.add(bytes, from, to)
+      this.goOn(now)
+      return
+    } else {
       this.#readAnywhere(bytes, from, to)
       this.#reads = to - from >= bulkReadSize ? this.#reads + 1 : 0
       if (this.#reads >= bulkReadsMin) this.#enterBulk()
-      return
     }
-    if (bytes === bulk.buffer && from === bulk.filled) this.#readInPlace(bulk, to)
+    if (!this.#home.isServed) return
+    this.#slowUntil = now + slowMs
+    this.#leaveBulk()
+  }
+
+  /** Reads on in what has waited, as far as it goes in this turn. */
+  goOn(now: number): void {
+    const backlog = this.#backlog
+    while (backlog.size > 0 && !this.#home.isServed) {
+      const slice = backlog.take(sliceSize)
+      this.#readAnywhere(slice, 0, slice.length)
+    }
+    if (backlog.size === 0) this.#home.gate.open(GateReason.backlog)
     else {
-      this.#leaveBulk()
-      this.#readAnywhere(bytes, from, to)
-      return
+      this.#slowUntil = now + slowMs
+      this.#home.gate.close(GateReason.backlog)
+      this.#home.readLater()
     }
-    this.#reads = to - from < quietReadSize ? this.#reads + 1 : 0
-    if (this.#reads >= quietReadsMax || this.#reader.stopped) this.#leaveBulk()
+  }
+
+  /** Whether bytes that have come have not been looked at. */
+  get isBehind(): boolean {
+    return this.#backlog.size > 0
   }
 
   /** Where the next bytes should land. */
@@ -115,6 +149,8 @@ export class Intake {
   /** Nothing more is read. The transport may still be writing to where it was told. */
   stop(): void {
     this.#reader.stop()
+    this.#backlog.clear()
+    this.#home.gate.open(GateReason.backlog)
     this.#charge(0)
   }
 
@@ -122,6 +158,17 @@ export class Intake {
   close(): void {
     this.stop()
     this.#leaveBulk()
+  }
+
+  #readInBulk(bulk: BulkLanding, bytes: Uint8Array, from: number, to: number): void {
+    if (bytes !== bulk.buffer || from !== bulk.filled) {
+      this.#leaveBulk()
+      this.#readAnywhere(bytes, from, to)
+      return
+    }
+    this.#readInPlace(bulk, to)
+    this.#reads = to - from < quietReadSize ? this.#reads + 1 : 0
+    if (this.#reads >= quietReadsMax || this.#reader.stopped) this.#leaveBulk()
   }
 
   #readAnywhere(bytes: Uint8Array, from: number, to: number): void {

@@ -17,6 +17,8 @@ export interface LivenessHome {
   readonly frameCount: number
   /** Bytes of a frame that is not whole yet. */
   readonly partialSize: number
+  /** It is not read from for now, for a reason of ours: it may have said what it likes. */
+  readonly isDeaf: boolean
   handshakeTimedOut(): void
   frameTimedOut(): void
   sendHeartbeat(): void
@@ -115,6 +117,7 @@ export class Liveness implements Timed {
 
   #frameDue(now: number): void {
     if (this.#home.partialSize === 0 || this.#home.frameCount !== this.#partialFrame) return
+    if (this.#home.isDeaf) this.#partialSince = now
     const dueAt = this.#partialSince + this.#limits.frameMs
     if (now < dueAt) this.#frameTimer = this.#timers.insert(dueAt, this, Clock.frame)
     else if (now - dueAt > stallMs) {
@@ -126,7 +129,8 @@ export class Liveness implements Timed {
   #heartbeatDue(now: number): void {
     const { heartbeatMs } = this
     const lateMs = now - this.#dueAt
-    if (lateMs > stallMs) this.receivedAt = Math.min(now, this.receivedAt + lateMs)
+    if (this.#home.isDeaf) this.receivedAt = now
+    else if (lateMs > stallMs) this.receivedAt = Math.min(now, this.receivedAt + lateMs)
     if (now - this.sentAt >= heartbeatMs / 2) {
       this.#home.sendHeartbeat()
       this.sentAt = now

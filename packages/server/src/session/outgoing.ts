@@ -35,6 +35,11 @@ export class Outgoing {
     return this.#congestion.held
   }
 
+  /** Whether it does not even take its answers: nothing more should be asked of us. */
+  get isDeaf(): boolean {
+    return this.#congestion.isDeaf
+  }
+
   /** Bytes given to the transport and not gone. */
   get waitingSize(): number {
     return this.#outbox.givenSize - this.#transport.takenSize

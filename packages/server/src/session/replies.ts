@@ -9,6 +9,8 @@ import type { Output } from './output.js'
 const none: Uint8Array[] = []
 
 export class Replies {
+  /** Frames said in this turn. */
+  count = 0
   #before: Uint8Array[] = none
   #after: Uint8Array[] = none
 
@@ -16,6 +18,7 @@ export class Replies {
   say(bytes: Uint8Array): void {
     if (this.#before === none) this.#before = []
     this.#before.push(bytes)
+    this.count++
   }
 
   /** The answer to a request. */

@@ -42,6 +42,7 @@ import { Intake, type IntakeHome } from './intake.js'
 import { Liveness, type LivenessHome } from './liveness.js'
 import { Opening, type OpeningHome } from './opening.js'
 import { Outgoing } from './outgoing.js'
+import { ReadGate } from './read-gate.js'
 import type { Replies } from './replies.js'
 import { carryOut, type ListQuery, type RequestHome } from './requests.js'
 import { helloResult, type Shard } from './shard.js'
@@ -62,6 +63,9 @@ export interface SessionHome extends Shard {
   list(session: Session, query: ListQuery): object | Refusal
 }
 
+/** Answers that a connection gets in a turn, and is not read any further: so that one that asks without end does not hold up the others. */
+const repliesPerTurn = 256
+
 /** How long somebody who has not said who it is, or whom a stopping broker waits for, may take to hear why it has to go. */
 const shortLingerMs = 1_000
 
@@ -73,6 +77,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   readonly connectedAt: number
   readonly shard: Shard
   readonly channels: ChannelTable
+  readonly gate: ReadGate
   state: SessionState = 'opening'
   access: Access = fullAccess
   client: HelloRequest['client'] = { product: '', version: '' }
@@ -91,6 +96,8 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   #opening: Opening | undefined
   #host: VirtualHost | undefined
   #farewell: Farewell | undefined
+  /** The other end will send nothing more, and what it has sent has not all been looked at. */
+  #hasEnded = false
 
   constructor(connection: number, transport: Transport, home: SessionHome, arrivedAt: number) {
     const { clock, timers, limits, broker } = home
@@ -100,6 +107,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     this.connectedAt = clock.wall()
     this.#home = this.shard = home
     this.channels = new ChannelTable(this)
+    this.gate = new ReadGate(transport)
     this.#intake = new Intake(this, home.intakes)
     this.#outgoing = new Outgoing(this, broker.slabs, timers, limits)
     this.#liveness = new Liveness(this, timers, limits, arrivedAt, clock.now())
@@ -142,6 +150,14 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     return this.#liveness.heartbeatMs
   }
 
+  get isServed(): boolean {
+    return this.replies.count >= repliesPerTurn
+  }
+
+  get isDeaf(): boolean {
+    return this.gate.isClosed
+  }
+
   get partialSize(): number {
     return this.#intake.partialSize
   }
@@ -170,7 +186,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
       at = this.#opening.readPreface(bytes, from, to)
       if (at < 0 || at === to) return
     }
-    this.#intake.read(bytes, at, to)
+    this.#intake.read(bytes, at, to, now)
     if (this.#intake.partialSize > 0) this.#liveness.partial(now)
   }
 
@@ -299,10 +315,19 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     return isTaken
   }
 
+  readLater(): void {
+    this.#home.again(this)
+  }
+
   turnBegan(): void {
-    if (this.state !== 'open' || this.#outgoing.held) return
-    this.#inquiries.next()
-    if (this.#inquiries.waitingCount > 0) this.#home.again(this)
+    if (this.state !== 'open') return
+    const { broker } = this.#home
+    if (!this.#outgoing.isDeaf) this.#intake.goOn(broker.now)
+    if (!this.isOpen) return
+    if (!this.#outgoing.held) this.#inquiries.next()
+    const isWaiting = this.#inquiries.waitingCount > 0 && !this.#outgoing.held
+    if (isWaiting || (this.#intake.isBehind && !this.#outgoing.isDeaf)) this.#home.again(this)
+    else if (this.#hasEnded && !this.#intake.isBehind) this.end()
     this.#home.changed(this)
   }
 
@@ -316,6 +341,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   /** Sends what has been gathered in this turn. */
   flush(): void {
     this.isChanged = false
+    this.replies.count = 0
+    this.send()
+  }
+
+  send(): void {
     if (this.state === 'closing' || this.state === 'closed') return
     const { output, broker } = this.#home
     if (this.#outgoing.flush(output, broker.now)) this.#liveness.sentAt = broker.now
@@ -390,6 +420,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
 
   ended(): void {
     if (this.#opening !== undefined) this.#opening.ended()
+    else if (this.#intake.isBehind) this.#hasEnded = true
     else this.end()
   }
 

@@ -100,6 +100,7 @@ t.test('listener - a reset of the other end closes the connection with its reaso
   const { handler } = await accepted()
   far.socket.resetAndDestroy()
   await handler.until(() => handler.told.includes('closed'))
+  t.same(handler.told, ['closed'])
   await listener.close()
 })
 

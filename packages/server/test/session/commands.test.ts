@@ -21,7 +21,11 @@ interface Row {
 /** Every command, what it needs, and on what. */
 const rows: readonly Row[] = [
   { command: 'DECLARE_EXCHANGE', json: { exchange: 'new', type: 'fanout' }, needs: ['configure new'] },
-  { command: 'DECLARE_EXCHANGE', json: { exchange: 'new', type: 'fanout', alternate: 'e' }, needs: ['configure new', 'read new', 'write e'] },
+  {
+    command: 'DECLARE_EXCHANGE',
+    json: { exchange: 'new', type: 'fanout', alternate: 'e' },
+    needs: ['configure new', 'read new', 'write e'],
+  },
   { command: 'CHECK_EXCHANGE', json: { exchange: 'e' }, needs: [], anyOf: ['configure e', 'read e', 'write e'] },
   { command: 'DELETE_EXCHANGE', json: { exchange: 'e' }, needs: ['configure e'] },
   { command: 'BIND_EXCHANGE', json: { source: 'e', target: 'f' }, needs: ['read e', 'write f'] },
@@ -42,7 +46,9 @@ const rows: readonly Row[] = [
 ]
 
 /** Each resource is known with each of the rights that there are. */
-const resources = [...new Set(rows.flatMap(({ needs, anyOf = [] }) => [...needs, ...anyOf]).map((right) => right.split(' ')[1] ?? ''))].filter((name) => name !== '')
+const resources = [
+  ...new Set(rows.flatMap(({ needs, anyOf = [] }) => [...needs, ...anyOf]).map((right) => right.split(' ')[1] ?? '')),
+].filter((name) => name !== '')
 const everyRight: readonly Right[] = [
   ...resources.flatMap((name) => (['configure', 'write', 'read'] as const).map((verb) => `${verb} ${name}` as Right)),
   'monitor' as Right,
@@ -104,7 +110,12 @@ t.test('commands - with what a command needs it is allowed, with all but one of 
 t.test('commands - what a user may not see is denied whether it is there or not', async (t) => {
   const texts = ['there', 'missing'].map((queue) => {
     const stage = new Stage({ authenticator: { check: (_, done) => done(accessWith([])) } })
-    stage.turn.broker.makeQueue(stage.turn.broker.virtualHosts.get('default')!, 'there', { durable: false, exclusive: false, autoDelete: false, expiresMs: undefined }, 0)
+    stage.turn.broker.makeQueue(
+      stage.turn.broker.virtualHosts.get('default')!,
+      'there',
+      { durable: false, exclusive: false, autoDelete: false, expiresMs: undefined },
+      0,
+    )
     const { message } = stage.connect().open().request('CHECK_QUEUE', 1, { queue })
     return String(message).replaceAll(queue, '*')
   })
@@ -114,7 +125,19 @@ t.test('commands - what a user may not see is denied whether it is there or not'
 t.test('commands - names that a program could stumble over are names like others', async (t) => {
   const stage = new Stage()
   const peer = stage.connect().open()
-  for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', ' ', '\0', '*', '#', '../../etc/passwd', 'é'.repeat(127)]) {
+  for (const name of [
+    '__proto__',
+    'constructor',
+    'toString',
+    'hasOwnProperty',
+    '',
+    ' ',
+    '\0',
+    '*',
+    '#',
+    '../../etc/passwd',
+    'é'.repeat(127),
+  ]) {
     if (name !== '') {
       t.match(peer.request('DECLARE_EXCHANGE', 1, { exchange: name, type: 'topic' }), { created: true }, JSON.stringify(name))
       t.match(peer.request('DECLARE_QUEUE', 1, { queue: name }), { queue: name, created: true })

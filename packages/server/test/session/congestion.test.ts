@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Peer } from '../stage/peer.js'
+import { bytesOf, type Peer } from '../stage/peer.js'
 import { Stage } from '../stage/stage.js'
 
 const MiB = 1 << 20
@@ -95,6 +95,61 @@ t.test('limit outboxStallMs - who takes nothing for 60,000 ms is given up, who t
   t.match(stage.logged('connection-failed'), [{ error: 'outboxStalled' }])
   t.match(publisher.request('CHECK_QUEUE', 1, { queue: 'q' }), { messageCount: 20_000, unsettledCount: 0 }, 'nothing is lost')
   stage.turn.invariants()
+})
+
+t.test('congestion - who asks thousands of things in one breath is answered in order, some in a turn, and others in between', async (t) => {
+  const stage = new Stage()
+  const greedy = stage.connect().open()
+  const modest = stage.connect().open()
+  const ask = (count: number) =>
+    bytesOf(Array.from({ length: count }, (_, i) => ({ type: 'CHECK_QUEUE', channel: 1, correlation: 10 + i, json: { queue: 'q' } })))
+  greedy.send(ask(1_000))
+  greedy.heard()
+  greedy.drop(ask(5_000))
+  t.ok(greedy.transport.isPaused, 'it is not read any further')
+  modest.drop(ask(1))
+  stage.clock.turn()
+  t.equal(modest.heard().length, 1)
+  const first = greedy.heard().length
+  t.ok(first > 0 && first < 400, `${first} answers`)
+  stage.clock.settle()
+  t.same(
+    greedy.heard().map(({ correlation }) => correlation),
+    Array.from({ length: 5_000 - first }, (_, i) => 10 + first + i),
+  )
+  t.notOk(greedy.transport.isPaused)
+})
+
+t.test('congestion - an end behind many requests comes when they have been answered', async (t) => {
+  const stage = new Stage()
+  const peer = stage.connect().open()
+  const requests = bytesOf(
+    Array.from({ length: 3_000 }, (_, i) => ({ type: 'CHECK_QUEUE', channel: 1, correlation: 10 + i, json: { queue: 'q' } })),
+  )
+  peer.send(requests)
+  peer.heard()
+  peer.drop(requests)
+  peer.transport.handler!.ended()
+  t.notOk(peer.isOver)
+  stage.clock.settle()
+  t.equal(peer.heard().length, 3_000)
+  t.ok(peer.isOver)
+})
+
+t.test('congestion - a peer that is not read for a while is not taken for dead', async (t) => {
+  const stage = new Stage({ limits: { outboxStallMs: 300_000 } })
+  const peer = stage.connect().open()
+  peer.transport.capacity = 0
+  const requests = new Array(1_000).fill({ type: 'CHECK_QUEUE', channel: 1, correlation: 7, json: { queue: 'x'.repeat(255) } })
+  while (!peer.transport.isPaused) peer.say(...requests)
+  stage.pass(100_000)
+  t.notOk(peer.isOver)
+  peer.transport.take(Number.POSITIVE_INFINITY)
+  stage.clock.settle()
+  stage.pass(39_000)
+  t.notOk(peer.isOver)
+  stage.pass(2_000)
+  t.ok(peer.isOver)
 })
 
 t.test('congestion - who asks and does not read the answers is not read any further, until it does', async (t) => {

@@ -3,7 +3,9 @@ import t from 'tap'
 import { Slabs } from '../../dist/broker/store/slabs.js'
 import { Intake, type IntakeHome } from '../../dist/session/intake.js'
 import { IntakeShare } from '../../dist/session/intake-share.js'
+import { ReadGate } from '../../dist/session/read-gate.js'
 import { forSeeds, type Random } from '../seeds.js'
+import { PaperTransport } from '../stage/paper-transport.js'
 import { rawPublish } from '../stage/records.js'
 import { Stage } from '../stage/stage.js'
 
@@ -21,11 +23,18 @@ function frameOf(type: number, channel: number, body: Buffer): Buffer {
 /** Notes every frame by its bytes, and where a fault ends it. */
 class Notes implements IntakeHome {
   isOpen = true
+  isServed = false
+  readonly gate = new ReadGate(new PaperTransport('paper:1', true))
+  laterCount = 0
   readonly frames: string[] = []
   readonly slabs: number[] = []
   failure: string | undefined
   credit = Infinity
   intake!: Intake
+
+  readLater(): void {
+    this.laterCount++
+  }
 
   creditLeft(): number {
     return this.credit
@@ -68,9 +77,10 @@ class Socket {
     const { buffer, from, to } = this.#place
     const size = Math.min(bytes.length, to - from)
     buffer.set(bytes.subarray(0, size), from)
-    this.#intake.read(buffer, from, from + size)
+    this.#intake.read(buffer, from, from + size, 0)
     const own = this.#intake.landing()
-    this.#place = own === undefined ? { buffer: this.#shared, from: 0, to: this.#shared.length } : { buffer: own.buffer, from: own.from, to: own.to }
+    this.#place =
+      own === undefined ? { buffer: this.#shared, from: 0, to: this.#shared.length } : { buffer: own.buffer, from: own.from, to: own.to }
     return size
   }
 
@@ -98,12 +108,13 @@ t.test('intake - the same frames wherever the bytes land, and however they come'
   forSeeds(t, 30, (random) => {
     const bytes = randomFrames(random)
     const plain = newIntake()
-    plain.intake.read(bytes, 0, bytes.length)
+    plain.intake.read(bytes, 0, bytes.length, 0)
     const { intake, notes, slabs } = newIntake()
     const socket = new Socket(intake)
     const large = random.chance(0.7)
     socket.readAll(bytes, () => (large || random.chance(0.9) ? 256 * KiB : 1 + random.below(20_000)))
-    if (notes.frames.join('\n') !== plain.notes.frames.join('\n')) throw new Error(`${notes.frames.length} frames came, ${plain.notes.frames.length} were sent`)
+    if (notes.frames.join('\n') !== plain.notes.frames.join('\n'))
+      throw new Error(`${notes.frames.length} frames came, ${plain.notes.frames.length} were sent`)
     if (large && !notes.slabs.some((slab) => slab >= 0)) throw new Error('a bulk publisher gets a slab')
     intake.close()
     slabs.invariants()
@@ -124,7 +135,13 @@ t.test('intake - a slab that a socket reads into is not given to others while it
   slabs.retain(slabs.slab, size)
   const { slab, offset } = slabs
   socket.read(Buffer.alloc(64 * KiB, 9))
-  t.ok(slabs.buffer(slab).subarray(offset, offset + size).equals(Buffer.alloc(size, 7)), 'what others keep is as it was')
+  t.ok(
+    slabs
+      .buffer(slab)
+      .subarray(offset, offset + size)
+      .equals(Buffer.alloc(size, 7)),
+    'what others keep is as it was',
+  )
   t.equal(intake.landing(), undefined, 'from then on it is free')
   slabs.release(slab, size)
   slabs.invariants()
@@ -140,7 +157,7 @@ t.test('intake - a bulk publisher that falls quiet, or a transport that does not
   t.equal(intake.landing(), undefined)
 
   const other = newIntake()
-  for (let i = 0; i < 10; i++) other.intake.read(Buffer.concat(new Array(60).fill(frame)), 0, 60_480)
+  for (let i = 0; i < 10; i++) other.intake.read(Buffer.concat(new Array(60).fill(frame)), 0, 60_480, 0)
   t.equal(other.slabs.usedSize, 0)
 })
 
@@ -156,16 +173,43 @@ t.test('intake - so many connections have slabs of their own, and no more', asyn
   t.ok(share.admitBulk())
 })
 
+t.test('intake - the same frames, in order, when a connection has had its share at any point', (t) =>
+  forSeeds(t, 30, (random) => {
+    const bytes = randomFrames(random)
+    const plain = newIntake()
+    plain.intake.read(bytes, 0, bytes.length, 0)
+    const { intake, notes } = newIntake()
+    const { frame } = notes
+    notes.frame = (...args) => {
+      frame.apply(notes, args)
+      if (random.chance(0.1)) notes.isServed = true
+    }
+    const socket = new Socket(intake)
+    for (let at = 0; at < bytes.length; ) {
+      if (notes.gate.isClosed || random.chance(0.3)) {
+        notes.isServed = false
+        intake.goOn(0)
+      } else at += socket.read(bytes.subarray(at, at + 1 + random.below(60_000)))
+      if (notes.gate.isClosed !== intake.isBehind) throw new Error('it is not read as long as it is behind')
+    }
+    while (intake.isBehind) {
+      notes.isServed = false
+      intake.goOn(0)
+    }
+    if (notes.frames.join('\n') !== plain.notes.frames.join('\n')) throw new Error('frames are missing')
+  }),
+)
+
 t.test('limit otherFrameSizeMax - 1 MiB of anything but PUBLISH is read, one byte more is refused by its size alone', async (t) => {
   for (const land of [false, true]) {
     const good = newIntake()
     const bytes = frameOf(FrameType.settle, 1, Buffer.alloc(MiB - 4))
     if (land) new Socket(good.intake).readAll(bytes, () => 64 * KiB)
-    else good.intake.read(bytes, 0, bytes.length)
+    else good.intake.read(bytes, 0, bytes.length, 0)
     t.equal(good.notes.frames.length, 1)
     const large = newIntake()
     const header = frameOf(FrameType.settle, 1, Buffer.alloc(MiB - 3)).subarray(0, 8)
-    large.intake.read(header, 0, 8)
+    large.intake.read(header, 0, 8, 0)
     t.equal(large.notes.failure, 'frameTooLarge')
   }
 })
@@ -178,7 +222,7 @@ t.test('intake - a PUBLISH above 64 KiB and above the credit of its channel is r
     const { intake, notes } = newIntake()
     notes.credit = credit
     const bytes = frameOf(FrameType.publish, 1, Buffer.alloc(100_016))
-    intake.read(bytes, 0, 8)
+    intake.read(bytes, 0, 8, 0)
     t.equal(notes.failure, isGood ? undefined : 'frameTooLarge')
   }
 })
@@ -187,10 +231,10 @@ t.test('limit frameSizeMax - a frame of that size is read, one byte more is refu
   const { intake, notes } = newIntake()
   intake.opened(100_000)
   const bytes = frameOf(FrameType.publish, 1, Buffer.alloc(99_996))
-  intake.read(bytes, 0, bytes.length)
+  intake.read(bytes, 0, bytes.length, 0)
   t.equal(notes.frames.length, 1)
   const large = frameOf(FrameType.publish, 1, Buffer.alloc(99_997))
-  intake.read(large, 0, 4)
+  intake.read(large, 0, 4, 0)
   t.equal(notes.failure, 'frameTooLarge')
 })
 
@@ -201,18 +245,18 @@ t.test('intake - frames that are begun and not ended share one pot; small ones a
   for (let i = 0; i < 100; i++) {
     const each = newIntake(share.slabs, share)
     begun.push(each)
-    for (let at = 0; at < half.length; at += 50 * KiB) each.intake.read(half, at, Math.min(half.length, at + 50 * KiB))
+    for (let at = 0; at < half.length; at += 50 * KiB) each.intake.read(half, at, Math.min(half.length, at + 50 * KiB), 0)
   }
   const failed = begun.filter(({ notes }) => notes.failure === 'resourceExhausted')
   t.ok(failed.length >= 80)
   t.ok(share.partialSize <= 8 * MiB)
 
   const small = newIntake(share.slabs, share)
-  small.intake.read(half, 0, 8 * KiB)
+  small.intake.read(half, 0, 8 * KiB, 0)
   t.equal(small.notes.failure, undefined)
   const credited = newIntake(share.slabs, share)
   const publish = frameOf(FrameType.publish, 1, Buffer.alloc(900 * KiB))
-  credited.intake.read(publish, 0, 450 * KiB)
+  credited.intake.read(publish, 0, 450 * KiB, 0)
   t.equal(credited.notes.failure, undefined)
 
   for (const { intake } of begun) intake.close()

@@ -51,7 +51,7 @@ function play(random: Random): void {
           const bytes = Buffer.alloc(1 + random.below(random.chance(0.05) ? 60_000 : 300), random.below(256))
           output.bytes(bytes)
           expected.push(bytes)
-        } else if (random.chance(0.3)) {
+        } else if (random.chance(0.4)) {
           const size = 1 + random.below(5_000)
           output.reserve(size)
           output.buffer.fill(turn, output.at, output.at + size)

@@ -126,7 +126,7 @@ t.test('session - a body that is no JSON, or not of its schema, is answered, and
 t.test('limit controlSizeMax - a request of 65,536 bytes is read, one more is not', async (t) => {
   const body = (size: number) => {
     const text = JSON.stringify({ queue: 'work' })
-    return Buffer.from(text.slice(0, -1) + ' '.repeat(size - text.length) + '}').toString('hex')
+    return Buffer.from(`${text.slice(0, -1)}${' '.repeat(size - text.length)}}`).toString('hex')
   }
   const peer = new Stage().connect().open()
   peer.send(frameOf(FrameType.declareQueue, 1, 1, `00000001${body(65_536)}`))

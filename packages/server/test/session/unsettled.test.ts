@@ -12,7 +12,6 @@ interface Entry {
 
 /** The last two take in mode none: of what they settle only count and size are told. */
 const consumers = Array.from({ length: 4 }, (_, id) => ({ id, ack: id < 2 ? 'manual' : 'none' }) as Consumer)
-const nothing = { settled: () => undefined, returned: () => undefined }
 
 /** The same as a Map does it. */
 class Model {
