@@ -16,6 +16,7 @@ const commands = {
   debug: { program: 'packages/cli/dist/bin.js', args: ['debug'] },
   demo: { program: 'examples/dist/demo.js', args: [] },
   bench: { program: 'bench/dist/main.js', args: [] },
+  sim: { program: 'packages/server/dist-test/sim/main.js', args: [] },
   lint: { program: biome, args: ['check'], build: false },
   format: { program: biome, args: ['check', '--write'], build: false },
 }

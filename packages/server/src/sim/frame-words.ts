@@ -32,7 +32,9 @@ function details({ type, flags }: PlainFrame, body: Buffer): string {
     case FrameType.settle: {
       const entries: string[] = []
       for (let at = 0; at + 20 <= body.length; at += 20 + body.readUInt16BE(at + 14)) {
-        entries.push(`${body.readBigUInt64BE(at)} x${body.readUInt32BE(at + 8)} outcome ${body[at + 12]} delay ${body.readUInt32BE(at + 16)}`)
+        entries.push(
+          `${body.readBigUInt64BE(at)} x${body.readUInt32BE(at + 8)} outcome ${body[at + 12]} delay ${body.readUInt32BE(at + 16)}`,
+        )
       }
       return entries.join('; ')
     }

@@ -10,7 +10,17 @@
 import { RejectError, RetryError, UsageError, WaybillError, PublishError } from '@waybill/client'
 import type { Channel, Connection, Consumer, ConsumeOptions, Message, Publisher } from '@waybill/client'
 import { type Clock, connectWith, type Ports } from '@waybill/client/testing'
-import { fairWeather, makeBody, nameOf, type Peer, type Random, randomWeather, readBody, SimulationFailure, type World } from '../../dist/sim/index.js'
+import {
+  fairWeather,
+  makeBody,
+  nameOf,
+  type Peer,
+  type Random,
+  randomWeather,
+  readBody,
+  SimulationFailure,
+  type World,
+} from '../../dist/sim/index.js'
 
 type Action = (channel: Channel, random: Random) => void
 
@@ -72,17 +82,19 @@ export class ClientLife implements Peer {
   #connect(): void {
     const { profile } = this.#world
     const random = this.#random
-    this.#track('connect', () =>
-      connectWith(this.#ports(), random.chance(0.5) ? 'waybill://one' : ['waybill://one', 'waybill://two'], {
-        name: this.#name,
-        connectTimeoutMs: random.pick([2_000, 60_000]),
-        heartbeatMs: profile.heartbeatMs,
-        recovery: random.chance(0.9) ? { backoffMs: 20, backoffMaxMs: 2_000 } : false,
-        offline: random.pick(['wait', 'fail', 'buffer']),
-        offlineSizeMax: random.spread(1_000, 1_000_000),
-        unconfirmed: this.#resends ? 'resend' : 'reject',
-        log: ({ event }) => this.#world.tally.count(`client log ${event}`),
-      }),
+    this.#track(
+      'connect',
+      () =>
+        connectWith(this.#ports(), random.chance(0.5) ? 'waybill://one' : ['waybill://one', 'waybill://two'], {
+          name: this.#name,
+          connectTimeoutMs: random.pick([2_000, 60_000]),
+          heartbeatMs: profile.heartbeatMs,
+          recovery: random.chance(0.9) ? { backoffMs: 20, backoffMaxMs: 2_000 } : false,
+          offline: random.pick(['wait', 'fail', 'buffer']),
+          offlineSizeMax: random.spread(1_000, 1_000_000),
+          unconfirmed: this.#resends ? 'resend' : 'reject',
+          log: ({ event }) => this.#world.tally.count(`client log ${event}`),
+        }),
       (connection) => {
         connection.on('status', ({ state }) => this.#world.tally.count(`client status ${state}`))
         if (this.#isLeaving) this.#leave(connection)
@@ -97,7 +109,12 @@ export class ClientLife implements Peer {
     this.#publishers = []
     this.#consumers = []
     this.#held = []
-    this.#track('close', () => connection.close({ timeoutMs: this.#random.spread(10, 20_000) }), () => this.#again(), () => this.#again())
+    this.#track(
+      'close',
+      () => connection.close({ timeoutMs: this.#random.spread(10, 20_000) }),
+      () => this.#again(),
+      () => this.#again(),
+    )
   }
 
   #again(): void {
@@ -125,7 +142,12 @@ export class ClientLife implements Peer {
   }
 
   /** Every promise settles: with a value, or with an error that has a code. */
-  #track<T>(what: string, start: () => Promise<T>, then: (value: T) => void = () => undefined, otherwise: (error: WaybillError) => void = () => undefined): void {
+  #track<T>(
+    what: string,
+    start: () => Promise<T>,
+    then: (value: T) => void = () => undefined,
+    otherwise: (error: WaybillError) => void = () => undefined,
+  ): void {
     const name = `${what} (${++this.#promiseCount})`
     this.#pending.add(name)
     start().then(
@@ -138,7 +160,8 @@ export class ClientLife implements Peer {
         this.#pending.delete(name)
         this.#checked(() => {
           if (!(error instanceof WaybillError)) this.#fail(`${what} is rejected with ${String((error as Error)?.stack ?? error)}`)
-          if (error instanceof UsageError && error.code !== 'CLOSED') this.#fail(`${what} is rejected with a mistake of the program: ${error.message}`)
+          if (error instanceof UsageError && error.code !== 'CLOSED')
+            this.#fail(`${what} is rejected with a mistake of the program: ${error.message}`)
           this.#world.tally.count(`client promise broken: ${what} ${error.code}`)
           otherwise(error)
         })
@@ -173,7 +196,11 @@ export class ClientLife implements Peer {
       const publisher = random.pick(this.#publishers)
       for (let i = random.spread(1, 100); i > 0 && !publisher.full; i--) {
         const { body } = this.#body(random)
-        publisher.send(this.#world.vocabulary.key(random), body, random.chance(0.2) ? { headers: this.#world.vocabulary.headers(random) } : {})
+        publisher.send(
+          this.#world.vocabulary.key(random),
+          body,
+          random.chance(0.2) ? { headers: this.#world.vocabulary.headers(random) } : {},
+        )
       }
       if (publisher.full) this.#track('ready', () => publisher.ready())
       else if (random.chance(0.2)) this.#track('flush of a publisher', () => publisher.flush())
@@ -181,7 +208,11 @@ export class ClientLife implements Peer {
 
     'make a publisher': (channel, random) => {
       if (this.#publishers.length >= 2) return
-      const publisher = channel.publisher(this.#exchange(random), { confirm: random.chance(0.8), window: random.spread(1, 300), sizeMax: random.spread(2_000_000, 8_000_000) })
+      const publisher = channel.publisher(this.#exchange(random), {
+        confirm: random.chance(0.8),
+        window: random.spread(1, 300),
+        sizeMax: random.spread(2_000_000, 8_000_000),
+      })
       if (random.chance(0.7)) publisher.on('refused', () => this.#world.tally.count('client refused'))
       this.#publishers.push(publisher)
     },
@@ -211,23 +242,30 @@ export class ClientLife implements Peer {
     },
 
     'settle what is held': (_channel, random) => {
-      for (let i = random.spread(1, 20); i > 0 && this.#held.length > 0; i--) this.#settle(this.#held.splice(random.below(this.#held.length), 1)[0]!, random)
+      for (let i = random.spread(1, 20); i > 0 && this.#held.length > 0; i--)
+        this.#settle(this.#held.splice(random.below(this.#held.length), 1)[0]!, random)
     },
 
     get: (channel, random) => {
       const waitMs = this.#world.profile.getsAtOnce && random.chance(0.6) ? 0 : random.spread(1, 3_000)
       const signal = random.chance(0.1) ? this.#abortIn(random.spread(1, 500)) : undefined
-      this.#track('get', () => channel.get(this.#queue(random), { waitMs, ...(signal === undefined ? {} : { signal }) }), (message) => {
-        if (message !== undefined) this.#hold(message)
-      })
+      this.#track(
+        'get',
+        () => channel.get(this.#queue(random), { waitMs, ...(signal === undefined ? {} : { signal }) }),
+        (message) => {
+          if (message !== undefined) this.#hold(message)
+        },
+      )
     },
 
-    'iterate': (channel, random) => this.#track('messages', () => this.#iterate(channel, random)),
+    iterate: (channel, random) => this.#track('messages', () => this.#iterate(channel, random)),
     'request and respond': (channel, random) => this.#track('request', () => this.#ask(channel, random)),
 
     declare: (channel, random) => {
       const queue = this.#queue(random)
-      this.#track('declareQueue', () => (random.chance(0.15) ? channel.declareQueue() : channel.declareQueue(queue, queue === 'images' ? { autoDelete: true } : {})))
+      this.#track('declareQueue', () =>
+        random.chance(0.15) ? channel.declareQueue() : channel.declareQueue(queue, queue === 'images' ? { autoDelete: true } : {}),
+      )
       const { exchanges } = this.#world.vocabulary
       if (exchanges.length === 0) return
       const exchange = random.pick(exchanges)
@@ -239,18 +277,24 @@ export class ClientLife implements Peer {
     undo: (channel, random) => {
       const what = random.pick(['unbind', 'purge', 'delete', 'check'])
       const queue = this.#queue(random)
-      if (what === 'unbind') this.#track('unbindQueue', () => channel.unbindQueue(queue, this.#exchange(random), this.#world.vocabulary.key(random)))
+      if (what === 'unbind')
+        this.#track('unbindQueue', () => channel.unbindQueue(queue, this.#exchange(random), this.#world.vocabulary.key(random)))
       else if (what === 'purge') this.#track('purgeQueue', () => channel.purgeQueue(queue))
       else if (what === 'delete') this.#track('deleteQueue', () => channel.deleteQueue(queue, { ifUnused: random.chance(0.8) }))
       else this.#track('checkQueue', () => channel.checkQueue(queue))
     },
 
-    list: (channel, random) => this.#track('list', () => channel.list(random.pick(['queues', 'exchanges', 'consumers', 'connections'] as const))),
+    list: (channel, random) =>
+      this.#track('list', () => channel.list(random.pick(['queues', 'exchanges', 'consumers', 'connections'] as const))),
 
     'open a channel': () => {
       const connection = this.#connection
       if (connection === undefined || this.#channels.length >= 3) return
-      this.#track('channel', () => connection.channel(), (channel) => void this.#channels.push(channel))
+      this.#track(
+        'channel',
+        () => connection.channel(),
+        (channel) => void this.#channels.push(channel),
+      )
     },
 
     'close a channel': (_channel, random) => {
@@ -277,7 +321,8 @@ export class ClientLife implements Peer {
     }
     this.#track(
       'publish',
-      () => (exchange === '' && random.chance(0.5) ? channel.sendToQueue(key, body, options) : channel.publish(exchange, key, body, options)),
+      () =>
+        exchange === '' && random.chance(0.5) ? channel.sendToQueue(key, body, options) : channel.publish(exchange, key, body, options),
       ({ id, level, queues }) => {
         const taken = checkers.takenAs(name)
         if (taken.length === 0) this.#fail(`message ${name} is confirmed as ${id} for ${queues} queues, and was never taken`)
@@ -311,14 +356,22 @@ export class ClientLife implements Peer {
       this.#world.tally.count(`client handled, ack ${ack}`)
       return ack === 'manual' ? this.#hold(message) : this.#handle(message, random)
     }
-    this.#track('consume', () => channel.consume(this.#queue(random), handler, options), (consumer) => {
-      consumer.on('error', () => this.#world.tally.count('client handler threw'))
-      this.#consumers.push(consumer)
-      this.#track('the end of a consumer', () => consumer.closed, ({ reason }) => {
-        this.#world.tally.count(`client consumer ended: ${reason}`)
-        this.#consumers = this.#consumers.filter((each) => each !== consumer)
-      })
-    })
+    this.#track(
+      'consume',
+      () => channel.consume(this.#queue(random), handler, options),
+      (consumer) => {
+        consumer.on('error', () => this.#world.tally.count('client handler threw'))
+        this.#consumers.push(consumer)
+        this.#track(
+          'the end of a consumer',
+          () => consumer.closed,
+          ({ reason }) => {
+            this.#world.tally.count(`client consumer ended: ${reason}`)
+            this.#consumers = this.#consumers.filter((each) => each !== consumer)
+          },
+        )
+      },
+    )
   }
 
   async #handle(message: Message, random: Random): Promise<void> {
@@ -332,7 +385,10 @@ export class ClientLife implements Peer {
 
   async #iterate(channel: Channel, random: Random): Promise<void> {
     let left = random.spread(1, 20)
-    for await (const message of channel.messages(this.#queue(random), { prefetch: random.spread(1, 20), signal: this.#abortIn(random.spread(100, 5_000)) })) {
+    for await (const message of channel.messages(this.#queue(random), {
+      prefetch: random.spread(1, 20),
+      signal: this.#abortIn(random.spread(100, 5_000)),
+    })) {
       this.#look(message)
       this.#settle(message, random)
       if (--left <= 0) break
@@ -360,7 +416,10 @@ export class ClientLife implements Peer {
 
   #body(random: Random): { readonly body: Buffer; readonly name: string } {
     const identity = { publisher: this.#publisher, number: ++this.#number }
-    return { body: makeBody(random.spread(12, this.#world.profile.bodySizeMax), identity.publisher, identity.number), name: nameOf(identity) }
+    return {
+      body: makeBody(random.spread(12, this.#world.profile.bodySizeMax), identity.publisher, identity.number),
+      name: nameOf(identity),
+    }
   }
 
   #look({ content, id, queue }: Message): void {

@@ -64,6 +64,8 @@ async function fail({ seed, steps, timeMs, failure }: SimulationReport): Promise
     await simulate(optionsOf(seed, (line) => lines.push(line)))
     for (const line of lines.slice(-linesMax)) console.log(line)
   }
-  console.log(`\nseed ${seed} failed in step ${steps}, ${Math.round(timeMs)} ms\n${failure!.message}\n\nagain: npm run sim -- --seed ${seed}`)
+  console.log(
+    `\nseed ${seed} failed in step ${steps}, ${Math.round(timeMs)} ms\n${failure!.message}\n\nagain: npm run sim -- --seed ${seed}`,
+  )
   process.exitCode = 1
 }

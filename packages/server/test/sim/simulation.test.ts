@@ -10,7 +10,8 @@ const seedCount = 200
 const stepsMin = 2_000
 const replayed = process.env.WAYBILL_SEED === undefined ? undefined : Number(process.env.WAYBILL_SEED)
 
-const run = (seed: number): Promise<SimulationReport> => simulate({ seed, stepsMin, makePeer: (world, number) => new ClientLife(world, number) })
+const run = (seed: number): Promise<SimulationReport> =>
+  simulate({ seed, stepsMin, makePeer: (world, number) => new ClientLife(world, number) })
 
 /** Also to be seen: what the broker ends connections for, what messages come to, what clients go through. */
 const outcomes = [

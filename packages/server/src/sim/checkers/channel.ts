@@ -125,7 +125,11 @@ function decideOne(each: Undecided, run: ConfirmRun | undefined, exception: Conf
   expect(asked, 'confirm', () => `sequence ${sequence} is ${run === undefined ? 'in no run' : 'in a run that nobody asked for'}`)
   if (run === undefined) return
   const { queueCount, level } = run
-  expect(queueCount === queues.length, 'route', () => `sequence ${sequence} is in ${queueCount} queues, expected: ${queues.map(({ name }) => name).join(', ')}`)
+  expect(
+    queueCount === queues.length,
+    'route',
+    () => `sequence ${sequence} is in ${queueCount} queues, expected: ${queues.map(({ name }) => name).join(', ')}`,
+  )
   expect(level === 1, 'confirm', () => `level ${level} is claimed by a broker that keeps nothing`)
   tellId(message!, run.id + sequence - run.first)
 }

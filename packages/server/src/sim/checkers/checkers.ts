@@ -212,7 +212,8 @@ export class Checkers implements Doorkeeper, SessionHome {
       const { expiresMs } = queue.options
       if (expiresMs === undefined) continue
       const unusedMs = queue.consumers.size > 0 ? 0 : this.now - queue.usedAt
-      if (queues.has(queue.name)) expect(unusedMs <= 2 * expiresMs + 1, 'expiry', () => `queue '${queue.name}' has been unused for ${unusedMs} ms`)
+      if (queues.has(queue.name))
+        expect(unusedMs <= 2 * expiresMs + 1, 'expiry', () => `queue '${queue.name}' has been unused for ${unusedMs} ms`)
       else {
         expect(unusedMs >= expiresMs, 'expiry', () => `queue '${queue.name}' is gone after ${unusedMs} ms without use, not ${expiresMs}`)
         this.dropQueue(queue)
@@ -232,7 +233,11 @@ export class Checkers implements Doorkeeper, SessionHome {
       expect(unanswered.length === 0, 'answer', () => `connection ${connection.number} waits for the answers of ${unanswered.join(', ')}`)
       expect(errors.length === 0, 'error', () => `connection ${connection.number} was not told ${errors[0]!.name}`)
       for (const channel of session.channels.values()) {
-        expect(!channel.isUntold, 'confirm', () => `connection ${connection.number} was not told what became of sequence ${channel.undecided[0]!.sequence}`)
+        expect(
+          !channel.isUntold,
+          'confirm',
+          () => `connection ${connection.number} was not told what became of sequence ${channel.undecided[0]!.sequence}`,
+        )
       }
     }
     this.#checkIds()
@@ -252,7 +257,11 @@ export class Checkers implements Doorkeeper, SessionHome {
   #checkSums(queue: ExpectedQueue): void {
     const { ends, publishedCount, liveCount } = queue
     const gone = ends.acked + ends.rejected + ends.purged + ends.deleted + ends.sent
-    expect(publishedCount === gone + liveCount, 'model', () => `queue '${queue.name}': ${publishedCount} published, ${gone} gone, ${liveCount} there`)
+    expect(
+      publishedCount === gone + liveCount,
+      'model',
+      () => `queue '${queue.name}': ${publishedCount} published, ${gone} gone, ${liveCount} there`,
+    )
     for (const [end, count] of Object.entries(ends)) this.tally.count(`messages ${end}`, count)
   }
 

@@ -34,7 +34,10 @@ export class ExpectedList {
   #names({ queues, exchanges }: ExpectedNames): readonly string[] | undefined {
     const { kind, after, prefix = '', limit = 100 } = this.#query
     if (kind !== 'queues' && kind !== 'exchanges') return undefined
-    const all = kind === 'exchanges' ? [...exchanges.keys()] : [...queues.values()].filter((queue) => queue.options.expiresMs === undefined).map(({ name }) => name)
+    const all =
+      kind === 'exchanges'
+        ? [...exchanges.keys()]
+        : [...queues.values()].filter((queue) => queue.options.expiresMs === undefined).map(({ name }) => name)
     const wanted = all.filter((name) => (after === undefined || name > (after as string)) && name.startsWith(prefix as string))
     return wanted.sort().slice(0, limit as number)
   }

@@ -160,7 +160,10 @@ export class ExpectedQueue {
     const same = [...(this.#byName.get(name) ?? []), ...this.#ghosts.filter((each) => each.message.name === name)]
     if (same.length === 0) fail('invented', `queue '${this.name}' delivers message ${name}, which it was never given`)
     const copy = same.find((each) => each.message.id === id) ?? same.find((each) => each.message.id === undefined)
-    return copy ?? fail('identity', `message ${name} is delivered as ${id}, but was confirmed as ${same.map((each) => each.message.id).join(', ')}`)
+    return (
+      copy ??
+      fail('identity', `message ${name} is delivered as ${id}, but was confirmed as ${same.map((each) => each.message.id).join(', ')}`)
+    )
   }
 
   /** A delivery has been written. */
@@ -177,9 +180,21 @@ export class ExpectedQueue {
     }
     const before = copy.deliveredCount
     expect(flags.redelivered || before === 0, 'redelivered', () => `${words()} comes for the ${before + 1}. time without the flag`)
-    expect(flags.deliveryCount > Math.min(before, deliveryCountMax - 1), 'counts', () => `${words()} was delivered ${before} times, its delivery count is ${flags.deliveryCount}`)
-    expect(flags.redelivered || flags.deliveryCount === 1, 'counts', () => `${words()} has delivery count ${flags.deliveryCount} without the flag`)
-    expect(flags.failureCount === copy.failureCount, 'counts', () => `${words()} failed ${copy.failureCount} times, it says ${flags.failureCount}`)
+    expect(
+      flags.deliveryCount > Math.min(before, deliveryCountMax - 1),
+      'counts',
+      () => `${words()} was delivered ${before} times, its delivery count is ${flags.deliveryCount}`,
+    )
+    expect(
+      flags.redelivered || flags.deliveryCount === 1,
+      'counts',
+      () => `${words()} has delivery count ${flags.deliveryCount} without the flag`,
+    )
+    expect(
+      flags.failureCount === copy.failureCount,
+      'counts',
+      () => `${words()} failed ${copy.failureCount} times, it says ${flags.failureCount}`,
+    )
     if (!flags.redelivered) {
       const last = this.#lastFirst.get(connection) ?? -1
       expect(copy.position > last, 'order', () => `${words()} (${copy.position}.) comes behind the ${last}. on connection ${connection}`)
@@ -270,7 +285,10 @@ export class ExpectedQueue {
     for (const copy of this.live()) {
       if (copy.position >= this.#lastDelivered) return
       if (copy.state !== 'ready' || copy.maybeSent || (blurred && copy.readySince === batch)) continue
-      fail('order', `the ${this.#lastDelivered}. message of queue '${this.name}' was delivered, the ${copy.position}. (${copy.message.name}) was ready and was not`)
+      fail(
+        'order',
+        `the ${this.#lastDelivered}. message of queue '${this.name}' was delivered, the ${copy.position}. (${copy.message.name}) was ready and was not`,
+      )
     }
   }
 

@@ -83,7 +83,8 @@ export const requests: Readonly<Record<string, Request>> = {
     const options = { durable, exclusive, autoDelete, expiresMs } as QueueOptions
     const there = names.queues.get(name as string)
     if (there === undefined) {
-      const make = (chosen: string): void => void names.queues.set(chosen, new ExpectedQueue(chosen, options, exclusive === true ? connection : 0, now))
+      const make = (chosen: string): void =>
+        void names.queues.set(chosen, new ExpectedQueue(chosen, options, exclusive === true ? connection : 0, now))
       const made: ResultTest = fields({ created: true, durable: false, messageCount: 0, consumerCount: 0 })
       if (name !== '') {
         make(name as string)
@@ -134,7 +135,11 @@ function consumerCount({ consumers }: ExpectedQueue): { readonly consumerCount?:
 }
 
 /** A queue that this connection may use. */
-export function usable({ names, connection }: RequestContext, name: unknown, then: (queue: ExpectedQueue) => ExpectedAnswer): ExpectedAnswer {
+export function usable(
+  { names, connection }: RequestContext,
+  name: unknown,
+  then: (queue: ExpectedQueue) => ExpectedAnswer,
+): ExpectedAnswer {
   const queue = names.queues.get(name as string)
   if (queue === undefined) return refused('notFound')
   if (queue.owner !== 0 && queue.owner !== connection) return refused('resourceLocked')

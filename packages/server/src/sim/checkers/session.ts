@@ -320,7 +320,8 @@ export class ExpectedSession {
     if (there !== undefined && !there.over) return refused('requestInvalid')
     return usable(this.#context(), queueName, (queue) => {
       const isBlurred = queue.isBlurred(this.home.batch)
-      const locks = (others: readonly ExpectedConsumer[]): boolean => others.some((each) => each.exclusive) || (options.exclusive && others.length > 0)
+      const locks = (others: readonly ExpectedConsumer[]): boolean =>
+        others.some((each) => each.exclusive) || (options.exclusive && others.length > 0)
       const others = [...queue.consumers]
       // A `get` that waited may have been served by another one since the last turn.
       if (locks(others.filter((each) => !each.isUncertain && !(each.once && isBlurred)))) return refused('resourceLocked')

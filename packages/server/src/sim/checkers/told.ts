@@ -49,8 +49,10 @@ export class Told {
     const { connection, isBroken, state } = this.#session
     if (!isBroken || this.#breach === undefined || state === 'over' || connection.client.isLeaving) return
     const { number } = connection
-    if (this.#breach.includes('text')) expect(/^[^\r\n]+\r\n$/.test(this.#text), 'fault', () => `connection ${number}: not one line: ${this.#text}`)
-    else if (this.#breach.includes('version')) expect(this.#reader.preface?.[7] === 1, 'fault', () => `connection ${number}: the version was not refused`)
+    if (this.#breach.includes('text'))
+      expect(/^[^\r\n]+\r\n$/.test(this.#text), 'fault', () => `connection ${number}: not one line: ${this.#text}`)
+    else if (this.#breach.includes('version'))
+      expect(this.#reader.preface?.[7] === 1, 'fault', () => `connection ${number}: the version was not refused`)
     else expect(this.#lastWord !== undefined, 'fault', () => `connection ${number} is ended without ${this.#breach!.join(' or ')}`)
   }
 
@@ -121,14 +123,22 @@ export class Told {
       const { name: request, answer } = this.#waited(frame)
       const expected = 'refusal' in answer ? answer.refusal : (answer.or?.refusal ?? 'a result')
       if ('or' in answer) answer.or?.undo()
-      expect(expected === name, 'answer', () => `${request} on channel ${frame.channel} is refused with ${name} (${message}), expected: ${expected}`)
+      expect(
+        expected === name,
+        'answer',
+        () => `${request} on channel ${frame.channel} is refused with ${name} (${message}), expected: ${expected}`,
+      )
       tally.count(`answered ${request} ${name}`)
       if (scope === 'connection') this.#lastWord = name as string
     } else if (scope === 'connection') this.#ends(name as ErrorName, message as string)
     else {
       const { errors } = this.#session
       const i = errors.findIndex(({ channel }) => channel === frame.channel)
-      expect(i >= 0 && errors[i]!.name === name, 'error', () => `${name} (${message}) on channel ${frame.channel}, expected: ${errors[i]?.name ?? 'nothing'}`)
+      expect(
+        i >= 0 && errors[i]!.name === name,
+        'error',
+        () => `${name} (${message}) on channel ${frame.channel}, expected: ${errors[i]?.name ?? 'nothing'}`,
+      )
       errors.splice(i, 1)
       tally.count(`told ${name}`)
     }
@@ -147,7 +157,12 @@ export class Told {
       shuttingDown: home.draining,
     }
     const isDeserved = (isBroken && this.#breach?.includes(name)) || reasons[name] === true
-    expect(isDeserved, 'fault', () => `connection ${connection.number} is ended by ${name} (${message}); it has been silent for ${silentMs} ms, ${connection.up.size} bytes wait unread, ${connection.broker.pendingSize} to be taken`)
+    expect(
+      isDeserved,
+      'fault',
+      () =>
+        `connection ${connection.number} is ended by ${name} (${message}); it has been silent for ${silentMs} ms, ${connection.up.size} bytes wait unread, ${connection.broker.pendingSize} to be taken`,
+    )
     home.tally.count(`ended by ${name}`)
     this.#lastWord = name
   }
@@ -161,11 +176,16 @@ export class Told {
     const { home, connection } = this.#session
     const { batch, now, tally } = home
     const count = body.readUInt32BE(16)
-    const consumer = channel.consumer(body.readUInt32BE(20)) ?? fail('frame', `a delivery to consumer ${body.readUInt32BE(20)}, which was never there`)
+    const consumer =
+      channel.consumer(body.readUInt32BE(20)) ?? fail('frame', `a delivery to consumer ${body.readUInt32BE(20)}, which was never there`)
     const hasCounts = (flags & countsFlag) !== 0
     const redelivered = (flags & redeliveredFlag) !== 0
     expect(hasCounts || !redelivered, 'frame', () => 'REDELIVERED without COUNTS')
-    expect(batch <= this.#drainsSince, 'drain', () => `a delivery to connection ${connection.number} after it was told that the broker drains`)
+    expect(
+      batch <= this.#drainsSince,
+      'drain',
+      () => `a delivery to connection ${connection.number} after it was told that the broker drains`,
+    )
     const deliveryCount = hasCounts ? body.readUInt32BE(24) : 1
     const failureCount = hasCounts ? body.readUInt32BE(28) : 0
     const records = plainRecords(body, hasCounts ? 32 : 24)
@@ -177,7 +197,11 @@ export class Told {
       expect(tag === channel.lastTag + 1, 'frame', () => `tag ${tag} follows ${channel.lastTag}`)
       const copy = consumer.queue.find(messageName(record), id)
       tellId(copy.message, id)
-      expect(copy.message.record.equals(record.bytes), 'damaged', () => `message ${copy.message.name} of queue '${consumer.queue.name}' is not as it was published`)
+      expect(
+        copy.message.record.equals(record.bytes),
+        'damaged',
+        () => `message ${copy.message.name} of queue '${consumer.queue.name}' is not as it was published`,
+      )
       consumer.takes(record.bytes.length)
       const { queue, ack } = consumer
       queue.delivered(copy, connection.number, ack, { redelivered, deliveryCount, failureCount }, { batch, now })
@@ -194,7 +218,11 @@ export class Told {
 
   #cancelled(channel: ExpectedChannel, { consumer: id, reason }: Json): void {
     const consumer = channel.consumers.get(id as number) ?? fail('cancel', `consumer ${id} is ended (${reason}), and was never there`)
-    expect(consumer.queue.deleted && !consumer.endTold, 'cancel', () => `consumer ${id} of queue '${consumer.queue.name}' is ended: ${reason}`)
+    expect(
+      consumer.queue.deleted && !consumer.endTold,
+      'cancel',
+      () => `consumer ${id} of queue '${consumer.queue.name}' is ended: ${reason}`,
+    )
     consumer.endTold = true
     this.#session.home.tally.count('told cancelled')
   }

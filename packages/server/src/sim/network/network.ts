@@ -66,8 +66,10 @@ export function randomWeather(random: Random): Weather {
 
 /** From crumbs to everything. When much is waiting a piece may be large all the same, so that a megabyte does not take a million of them. */
 const pieceSizes = [
-  (random: Random) => (waiting: number) => (random.chance(400 / (400 + waiting)) ? random.between(1, 3) : random.spread(100, waiting + 100)),
-  (random: Random) => (waiting: number) => (random.chance(4_000 / (4_000 + waiting)) ? random.spread(1, 100) : random.spread(100, waiting + 100)),
+  (random: Random) => (waiting: number) =>
+    random.chance(400 / (400 + waiting)) ? random.between(1, 3) : random.spread(100, waiting + 100),
+  (random: Random) => (waiting: number) =>
+    random.chance(4_000 / (4_000 + waiting)) ? random.spread(1, 100) : random.spread(100, waiting + 100),
   (random: Random) => () => random.spread(1, 4_000),
   (random: Random) => () => random.spread(20, pieceSizeMax),
   () => () => pieceSizeMax,

@@ -65,8 +65,10 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
   'declare queue': ({ peer, channel, random }) => declareQueue(peer, channel, random, random.chance(0.9) ? queueName(peer, random) : ''),
   'declare exchange': ({ peer, channel, random }) => declareExchange(peer, channel, random, exchangeName(peer, random)),
 
-  'check queue': ({ peer, channel, random }) => void peer.request(FrameType.checkQueue, channel.id, { queue: queueName(peer, random) }, () => undefined),
-  'purge queue': ({ peer, channel, random }) => void peer.request(FrameType.purgeQueue, channel.id, { queue: queueName(peer, random) }, () => undefined),
+  'check queue': ({ peer, channel, random }) =>
+    void peer.request(FrameType.checkQueue, channel.id, { queue: queueName(peer, random) }, () => undefined),
+  'purge queue': ({ peer, channel, random }) =>
+    void peer.request(FrameType.purgeQueue, channel.id, { queue: queueName(peer, random) }, () => undefined),
 
   'delete queue'({ peer, channel, random }) {
     // Whether a queue is empty is hard to know from outside while a `get` may have taken something in the same breath.
@@ -75,7 +77,8 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
     peer.request(FrameType.deleteQueue, channel.id, { queue: queueName(peer, random), ...conditions }, () => undefined)
   },
 
-  'check exchange': ({ peer, channel, random }) => void peer.request(FrameType.checkExchange, channel.id, { exchange: exchangeName(peer, random) }, () => undefined),
+  'check exchange': ({ peer, channel, random }) =>
+    void peer.request(FrameType.checkExchange, channel.id, { exchange: exchangeName(peer, random) }, () => undefined),
 
   'delete exchange'({ peer, channel, random }) {
     const body = { exchange: exchangeName(peer, random), ...maybe(random, 'ifUnused', () => random.chance(0.5)) }
@@ -89,7 +92,11 @@ export const actionOf: Readonly<Record<Action, (scene: Scene) => void>> = {
 
   list({ peer, random }) {
     const kind = random.pick(['connections', 'channels', 'exchanges', 'bindings', 'queues', 'consumers'])
-    const body = { kind, ...maybe(random, 'limit', () => random.spread(1, 1_000)), ...(kind === 'queues' && random.chance(0.3) ? { prefix: 'q' } : {}) }
+    const body = {
+      kind,
+      ...maybe(random, 'limit', () => random.spread(1, 1_000)),
+      ...(kind === 'queues' && random.chance(0.3) ? { prefix: 'q' } : {}),
+    }
     peer.request(FrameType.list, 0, body, () => undefined)
   },
 

@@ -27,7 +27,9 @@ export class Drainer {
   }
 
   get waitsFor(): string {
-    const words = this.#left.map(({ queue, messageCount, unsettledCount, delayedCount }) => `${queue}: ${messageCount}/${unsettledCount}/${delayedCount}`)
+    const words = this.#left.map(
+      ({ queue, messageCount, unsettledCount, delayedCount }) => `${queue}: ${messageCount}/${unsettledCount}/${delayedCount}`,
+    )
     return `the drainer is ${this.#peer.state}, queues hold ready/unsettled/delayed ${words.join(', ')}`
   }
 
@@ -38,7 +40,9 @@ export class Drainer {
   #look(channel: RawChannel): void {
     this.#peer.request(FrameType.list, 0, { kind: 'queues', limit: 1_000 }, ({ result }) => {
       const items = result!.items as readonly Json[]
-      this.#left = items.filter(({ messageCount, unsettledCount, delayedCount }) => messageCount !== 0 || unsettledCount !== 0 || delayedCount !== 0)
+      this.#left = items.filter(
+        ({ messageCount, unsettledCount, delayedCount }) => messageCount !== 0 || unsettledCount !== 0 || delayedCount !== 0,
+      )
       for (const { queue, exclusive } of this.#left) if (exclusive !== true) this.#consume(channel, queue as string)
       if (this.#left.length > 0) this.#world.timeline.in(lookEveryMs, () => this.#look(channel))
       else {

@@ -61,7 +61,9 @@ export const misdeeds: Readonly<Record<string, Misdeed>> = {
   'undefined flag': breach('frameMalformed', ({ channel }) => frame(FrameType.settle, 0x80, channel.id, Buffer.alloc(20))),
   'wrong direction': breach('frameUnexpected', ({ channel }) => frame(FrameType.deliver, 0, channel.id, Buffer.alloc(24))),
   'wrong channel': breach('frameUnexpected', () => frame(FrameType.publish, 0, 0, Buffer.alloc(16))),
-  'HELLO twice': breach('frameUnexpected', () => encodeControl(FrameType.hello, 0, 1_000_000, { client: { product: 'raw', version: '1' } })),
+  'HELLO twice': breach('frameUnexpected', () =>
+    encodeControl(FrameType.hello, 0, 1_000_000, { client: { product: 'raw', version: '1' } }),
+  ),
   'no correlation': breach('frameUnexpected', ({ channel }) => frame(FrameType.purgeQueue, 0, channel.id, Buffer.from('{}'))),
   'records that do not fill': breach('frameMalformed', ({ channel }) => {
     const bytes = Buffer.alloc(8 + 16 + 40)
@@ -102,7 +104,8 @@ export const misdeeds: Readonly<Record<string, Misdeed>> = {
     channel.publishNow([channel.record('', 'mails', 20, undefined)], Flag.confirm, channel.sequence + 7)
     channel.isOpen = false
   },
-  'tags that were never delivered': ({ channel, random }) => void channel.settleTags(1_000_000, 5, Outcome.ack, undefined, random.chance(0.5)),
+  'tags that were never delivered': ({ channel, random }) =>
+    void channel.settleTags(1_000_000, 5, Outcome.ack, undefined, random.chance(0.5)),
   'tag 0': ({ channel }) => void channel.settleTags(0, 1, Outcome.requeue),
   'settling twice': ({ channel, random }) => {
     const [first] = channel.unsettled

@@ -32,7 +32,17 @@ export const actions = [
 ] as const
 export type Action = (typeof actions)[number]
 
-export const faults = ['reset', 'cut', 'cut one way', 'slow reader', 'stopped reader', 'stall', 'wall jump', 'refuse connections', 'lull'] as const
+export const faults = [
+  'reset',
+  'cut',
+  'cut one way',
+  'slow reader',
+  'stopped reader',
+  'stall',
+  'wall jump',
+  'refuse connections',
+  'lull',
+] as const
 export type Fault = (typeof faults)[number]
 
 const usualWeights: Readonly<Record<Action, number>> = {
@@ -85,7 +95,8 @@ export interface Profile {
 
 export function drawProfile(random: Random): Profile {
   const weights = { ...usualWeights }
-  for (const action of actions) if (random.chance(0.12) && action !== 'publish' && action !== 'settle') weights[action] *= random.pick([0, 0, 0.3, 4])
+  for (const action of actions)
+    if (random.chance(0.12) && action !== 'publish' && action !== 'settle') weights[action] *= random.pick([0, 0, 0.3, 4])
   const faultWeights = {} as Record<Fault, number>
   for (const fault of faults) faultWeights[fault] = random.chance(0.6) ? random.spread(1, 8) : 0
   const isQuiet = random.chance(0.1)

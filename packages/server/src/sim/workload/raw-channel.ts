@@ -131,7 +131,10 @@ export class RawChannel {
   }
 
   #askForCredit(records: readonly Buffer[]): void {
-    const needed = Math.min(records.reduce((sum, { length }) => sum + length, 0), this.peer.world.limits.messageSizeMax)
+    const needed = Math.min(
+      records.reduce((sum, { length }) => sum + length, 0),
+      this.peer.world.limits.messageSizeMax,
+    )
     if (needed <= this.#askedSize) return
     this.#askedSize = needed
     this.window(0, 0, needed)

@@ -13,10 +13,12 @@ export const strangers: Readonly<Record<string, (world: World, random: Random) =
   HTTP: (world, random) => visit(world, random, [Buffer.from('GET / HTTP/1.1\r\n\r\n')], { at: 0, breach: ['text'] }),
   telnet: (world, random) => visit(world, random, [Buffer.from('hi\r\n')], { at: 0, breach: ['text'] }),
   TLS: (world, random) => visit(world, random, [Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3])], { at: 0, breach: ['text'] }),
-  'another version': (world, random) => visit(world, random, [Buffer.from([0x57, 0x41, 0x59, 0x42, 9, 0, 0, 0])], { at: 0, breach: ['version'] }),
+  'another version': (world, random) =>
+    visit(world, random, [Buffer.from([0x57, 0x41, 0x59, 0x42, 9, 0, 0, 0])], { at: 0, breach: ['version'] }),
   'a frame before HELLO': (world, random) =>
     visit(world, random, [ours, encodeControl(FrameType.list, 0, 1, { kind: 'queues' })], { at: 8, breach: ['frameUnexpected'] }),
-  'a large frame before HELLO': (world, random) => visit(world, random, [ours, Buffer.from([0, 1, 0, 0])], { at: 8, breach: ['frameTooLarge'] }),
+  'a large frame before HELLO': (world, random) =>
+    visit(world, random, [ours, Buffer.from([0, 1, 0, 0])], { at: 8, breach: ['frameTooLarge'] }),
   silence: (world, random) => visit(world, random, [ours], { at: Infinity, breach: ['handshakeTimeout'] }),
   'a wrong password': (world, random) => visit(world, random, [ours, hello({ user: 'nobody', password: 'guess' })]),
   'another virtual host': (world, random) => visit(world, random, [ours, hello({ vhost: 'elsewhere' })]),

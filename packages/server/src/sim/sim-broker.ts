@@ -1,0 +1,155 @@
+/**
+ * A broker on a virtual clock and a simulated network: the same `Turn` that runs behind sockets, with checkers at its door.
+ *
+ *     clients ─▶ SimNetwork ─▶ door: checkers, trace ─▶ Turn          time passes by `step`, from one thing that happens to the next
+ */
+import type { ErrorName } from '@waybill/protocol'
+import { Turn, type TurnLimits, type TurnOptions } from '../turn/turn.js'
+import { Checkers } from './checkers/checkers.js'
+import { SimClock } from './clock.js'
+import { seededEntropy } from './entropy.js'
+import { FrameWords } from './frame-words.js'
+import type { SimConnection } from './network/connection.js'
+import type { Doorkeeper, Landing } from './network/context.js'
+import { SimNetwork } from './network/network.js'
+import { Random } from './random.js'
+import { Tally } from './tally.js'
+import { Timeline } from './timeline.js'
+import { Trace } from './trace.js'
+
+export interface SimBrokerOptions {
+  readonly seed: number
+  readonly limits?: Partial<TurnLimits>
+  /** The broker cannot say where bytes land: as with TLS. Default false. */
+  readonly readsByData?: boolean
+  /** Called for every line of the trace. */
+  readonly print?: ((line: string) => void) | undefined
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Small enough to be met now and then. */
+export const simLimits: TurnLimits = {
+  connectionCount: 1_000,
+  unauthenticatedCount: 1_000,
+  unauthenticatedPerAddressCount: 1_000,
+  memorySize: 64 * MiB,
+  queueCount: 1_000,
+  exchangeCount: 1_000,
+  bindingCount: 10_000,
+  queueConsumerCount: 1_000,
+  frameSizeMax: MiB + 64 * KiB,
+  messageSizeMax: MiB,
+  channelCount: 800,
+  consumerCount: 100,
+  outboxSizeMax: 8 * MiB,
+  outboxStallMs: 60_000,
+  handshakeMs: 5_000,
+  frameMs: 30_000,
+  heartbeatMs: 20_000,
+}
+
+const everything = { user: 'somebody', refusal: () => undefined, monitorRefusal: () => undefined }
+
+export class SimBroker {
+  readonly timeline = new Timeline()
+  readonly tally = new Tally()
+  readonly trace: Trace
+  readonly limits: TurnLimits
+  readonly clock: SimClock
+  readonly turn: Turn
+  readonly checkers: Checkers
+  readonly network: SimNetwork
+  readonly #seed: number
+  readonly #isPrinted: boolean
+
+  constructor({ seed, limits, readsByData = false, print }: SimBrokerOptions) {
+    this.#seed = seed
+    this.#isPrinted = print !== undefined
+    this.trace = new Trace(print)
+    this.limits = { ...simLimits, ...limits }
+    this.clock = new SimClock(this.timeline, this.random('clock'))
+    this.checkers = new Checkers({ clock: this.clock, tally: this.tally, limits: this.limits })
+    this.turn = new Turn({
+      clock: this.clock,
+      entropy: seededEntropy(this.random('broker')),
+      log: (level, event) => this.trace.add(this.timeline.now, `${level} ${event}`),
+      limits: this.limits,
+      authenticator: this.#authenticator(this.random('authenticator')),
+      virtualHosts: ['default'],
+      version: '0',
+    })
+    this.checkers.watch(this.turn)
+    const context = {
+      timeline: this.timeline,
+      clock: this.clock,
+      random: this.random('network'),
+      tally: this.tally,
+      doorkeeper: this.#doorkeeper(),
+      brokerLanding: this.#landing(readsByData),
+      clientLanding: { buffer: Buffer.alloc(256 * KiB), start: 0, size: 256 * KiB },
+      readsByData,
+    }
+    this.network = new SimNetwork(context, (transport) => this.turn.accept(transport))
+  }
+
+  /** A stream of its own for each purpose. */
+  random(purpose: string): Random {
+    return Random.of(this.#seed, purpose)
+  }
+
+  /** Takes its time, as the hashing of passwords does. */
+  #authenticator(random: Random): TurnOptions['authenticator'] {
+    return {
+      check: ({ user, virtualHost, remote }, done) => {
+        const isRefused = user === 'nobody'
+        const refusal: ErrorName | undefined = isRefused || virtualHost !== 'default' ? 'authenticationFailed' : undefined
+        const answer = (): void => {
+          this.checkers.authenticated(Number(remote.split(':')[1]) - 50_000, refusal)
+          done(isRefused ? 'user or password is wrong' : everything)
+        }
+        this.timeline.in(random.spread(1, 100), () => this.clock.whenAwake(answer, 0))
+      },
+    }
+  }
+
+  #doorkeeper(): Doorkeeper {
+    const { checkers, trace, timeline } = this
+    const words = this.#isPrinted ? new FrameWords() : undefined
+    const note = (connection: SimConnection, what: string, bytes?: Buffer): void => {
+      trace.add(timeline.now, `${connection.number} ${what}`, bytes)
+      if (words === undefined || bytes === undefined) return
+      for (const line of words.of(`${connection.number} ${what}`, bytes)) trace.say(`             ${connection.number} ${what} ${line}`)
+    }
+    return {
+      arrived(connection, bytes) {
+        note(connection, '─▶', bytes)
+        checkers.arrived(connection, bytes)
+      },
+      written(connection, bytes) {
+        note(connection, '◀─', bytes)
+        checkers.written(connection, bytes)
+      },
+      ended(connection) {
+        note(connection, 'ended by the broker')
+        checkers.ended(connection)
+      },
+      destroyed(connection) {
+        note(connection, 'destroyed by the broker')
+        checkers.destroyed(connection)
+      },
+      closed(connection) {
+        note(connection, 'closed')
+        checkers.closed(connection)
+      },
+    }
+  }
+
+  /** Where the broker reads, as its listener does. */
+  #landing(readsByData: boolean): Landing {
+    if (readsByData) return { buffer: Buffer.alloc(64 * KiB), start: 0, size: 64 * KiB }
+    const { buffer, from, to } = this.turn.landing()
+    return { buffer, start: from, size: Math.min(to - from, 64 * KiB) }
+  }
+}
