@@ -30,6 +30,7 @@ import {
   recordHeaderSize,
   writeCredit,
 } from '@waybill/protocol'
+import { readNames } from '../broker/routing/names.js'
 import type { Route } from '../broker/routing/route.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
 import { type Access, fullAccess } from './access.js'
@@ -201,7 +202,7 @@ export class Publishing implements CreditHolder {
       } else if (refusedCount === 0) {
         const route = broker.route(host, bytes, at)
         code = this.#routeCode(route, flags, bytes, at)
-        if (code !== 0) detail = this.#routeDetail(route, code)
+        if (code !== 0) detail = this.#routeDetail(route, code, bytes, at)
       }
     }
     if (code === 0) this.#take(bytes, flags, from, to, first, 0)
@@ -244,7 +245,7 @@ export class Publishing implements CreditHolder {
         const id = broker.enqueue(route, slab, at, size, (buffer[at + 5] & RecordFlag.persistent) !== 0)
         if (wantsConfirm) this.confirms.taken(first + i, id, route.queues.length, Level.received)
         if (route.dynamic || route.queues.length > wideFrom) route = undefined
-      } else this.confirms.refused(first + i, code, this.confirms.hasRoomForDetail ? this.#routeDetail(route, code) : '')
+      } else this.confirms.refused(first + i, code, this.confirms.hasRoomForDetail ? this.#routeDetail(route, code, buffer, at) : '')
       at += size
     }
     slabs.settle(slab)
@@ -261,10 +262,13 @@ export class Publishing implements CreditHolder {
     return (flags & Flag.mandatory) !== 0 && route.queues.length === 0 ? ErrorCode.unroutable.code : 0
   }
 
-  #routeDetail(route: Route, code: number): string {
+  #routeDetail(route: Route, code: number, bytes: Uint8Array, at: number): string {
     switch (code) {
-      case ErrorCode.unroutable.code:
-        return 'no queue takes it: nothing is bound for this routing key'
+      case ErrorCode.unroutable.code: {
+        const { exchange, routingKey } = readNames(bytes, at)
+        if (exchange === '') return `no queue '${routingKey}'; declare it first`
+        return `no queue takes it: nothing is bound to exchange '${exchange}' for routing key '${routingKey}'`
+      }
       case ErrorCode.resourceExhausted.code:
         return memoryUsedUp
       default:
