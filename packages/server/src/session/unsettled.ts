@@ -20,6 +20,10 @@ const idleCapacity = 64 * 1024
 /** Bytes of a place in the ring. */
 const placeSize = 28
 
+const noNumbers = new Float64Array(0)
+const noSizes = new Uint32Array(0)
+const noConsumers: (Consumer | undefined)[] = []
+
 /** What is done with each delivery that a range settles. */
 export interface SettleSink {
   settled(consumer: Consumer, place: number, size: number, outcome: number, delayMs: number): void
@@ -28,12 +32,13 @@ export interface SettleSink {
 }
 
 export class Unsettled {
-  #tags = new Float64Array(firstCapacity)
-  #places = new Float64Array(firstCapacity)
-  #sizes = new Uint32Array(firstCapacity)
-  #consumers: (Consumer | undefined)[] = new Array(firstCapacity).fill(undefined)
-  #mask = firstCapacity - 1
-  /** Positions only rise; `& mask` is the index. */
+  #tags = noNumbers
+  #places = noNumbers
+  #sizes = noSizes
+  #consumers: (Consumer | undefined)[] = noConsumers
+  /** One less than the capacity, a power of 2; -1: there is no ring before the first delivery. */
+  #mask = -1
+  /** Positions rise as long as something is unsettled; `& mask` is the index. */
   #head = 0
   #tail = 0
   /** How many are unsettled. */
@@ -90,7 +95,7 @@ export class Unsettled {
     if (gone !== undefined) sink.returned(gone, goneCount, goneSize)
     this.count -= settled
     if (this.count === 0) {
-      this.#head = this.#tail
+      this.#head = this.#tail = 0
       if (this.#mask >= idleCapacity) this.#resize(firstCapacity)
     } else while (this.#sizes[this.#head & this.#mask] === 0) this.#head++
     return settled
@@ -106,7 +111,7 @@ export class Unsettled {
   /** The channel has ended, and everything is settled. */
   close(): void {
     assert.equal(this.count, 0)
-    this.#resize(firstCapacity)
+    this.#resize(0)
   }
 
   invariants(): void {
@@ -138,12 +143,13 @@ export class Unsettled {
   }
 
   #makeRoom(): void {
-    this.#resize(this.count * 2 > this.#mask + 1 ? (this.#mask + 1) * 2 : this.#mask + 1)
+    const capacity = this.#mask + 1
+    this.#resize(this.count * 2 > capacity ? capacity * 2 : Math.max(firstCapacity, capacity))
   }
 
   /** Moves what is unsettled to a ring of this capacity. */
   #resize(capacity: number): void {
-    if (capacity !== this.#mask + 1) this.#meter.size += (capacity - this.#mask - 1) * placeSize
+    this.#meter.size += (capacity - this.#mask - 1) * placeSize
     const tags = new Float64Array(capacity)
     const places = new Float64Array(capacity)
     const sizes = new Uint32Array(capacity)

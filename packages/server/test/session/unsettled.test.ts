@@ -102,7 +102,7 @@ t.test('unsettled - one delivery that is never settled does not let the ring gro
     if (tag > 1) ring.settle(tag, tag, 1, -1, nothing)
   }
   t.equal(ring.count, 1)
-  t.equal(meter.size, 0, 'it is as large as at first')
+  t.equal(meter.size, 16 * 28, 'it is as large as at first')
 })
 
 t.test('unsettled - a ring that was large is counted while it is, and given back when it is empty', async (t) => {
@@ -111,7 +111,7 @@ t.test('unsettled - a ring that was large is counted while it is, and given back
   for (let tag = 1; tag <= 200_000; tag++) ring.push(tag, consumers[0]!, tag, 1)
   t.ok(meter.size >= 200_000 * 28)
   ring.settle(1, 200_000, 1, -1, { settled: () => undefined, returned: () => undefined })
-  t.equal(meter.size, 0)
+  t.equal(meter.size, 16 * 28)
   ring.push(200_001, consumers[1]!, 5, 1)
   t.equal(ring.settle(1, 300_000, 1, -1, { settled: () => undefined, returned: () => undefined }), 1)
 })
