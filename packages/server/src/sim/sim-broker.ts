@@ -9,8 +9,7 @@ import { Checkers } from './checkers/checkers.js'
 import { SimClock } from './clock.js'
 import { seededEntropy } from './entropy.js'
 import { FrameWords } from './frame-words.js'
-import type { SimConnection } from './network/connection.js'
-import type { Doorkeeper, Landing } from './network/context.js'
+import type { DoorConnection, Doorkeeper, Landing } from './network/context.js'
 import { SimNetwork } from './network/network.js'
 import { Random } from './random.js'
 import { Tally } from './tally.js'
@@ -117,7 +116,7 @@ export class SimBroker {
   #doorkeeper(): Doorkeeper {
     const { checkers, trace, timeline } = this
     const words = this.#isPrinted ? new FrameWords() : undefined
-    const note = (connection: SimConnection, what: string, bytes?: Buffer): void => {
+    const note = (connection: DoorConnection, what: string, bytes?: Buffer): void => {
       trace.add(timeline.now, `${connection.number} ${what}`, bytes)
       if (words === undefined || bytes === undefined) return
       for (const line of words.of(`${connection.number} ${what}`, bytes)) trace.say(`             ${connection.number} ${what} ${line}`)

@@ -16,13 +16,13 @@ import type { ErrorName } from '@waybill/protocol'
 import type { Turn } from '../../turn/turn.js'
 import type { SimClock } from '../clock.js'
 import { expect, fail } from '../failure.js'
-import type { SimConnection } from '../network/connection.js'
-import type { Doorkeeper } from '../network/context.js'
+import type { DoorConnection, Doorkeeper } from '../network/context.js'
 import type { Tally } from '../tally.js'
 import type { PlainRecord } from './frames.js'
 import { ExpectedNames } from './names.js'
 import type { ExpectedQueue, TakenMessage } from './queue.js'
-import { ExpectedSession, type SessionHome, type SessionLimits } from './session.js'
+import type { SessionHome, SessionLimits } from './home.js'
+import { ExpectedSession } from './session.js'
 import { type Breach, Told } from './told.js'
 
 const slabSize = 1 << 20
@@ -74,13 +74,13 @@ export class Checkers implements Doorkeeper, SessionHome {
   // ─── what the workload says of its own misdeeds ─────────────────────────
 
   /** With the byte at `at` of what it sends this peer breaks the protocol, and must be told one of these. */
-  expectBreach(connection: SimConnection, at: number, breach: Breach): void {
+  expectBreach(connection: DoorConnection, at: number, breach: Breach): void {
     this.#session(connection).breaks(at)
     this.#told.get(connection.number)!.breaks(breach)
   }
 
   /** This request must be refused. */
-  expectRefusal(connection: SimConnection, correlation: number, name: ErrorName): void {
+  expectRefusal(connection: DoorConnection, correlation: number, name: ErrorName): void {
     this.#session(connection).spoilt.set(correlation, name)
   }
 
@@ -90,7 +90,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   }
 
   /** This peer publishes beyond its credit. */
-  expectExcess(connection: SimConnection): void {
+  expectExcess(connection: DoorConnection): void {
     this.#session(connection).exceeds = true
   }
 
@@ -109,23 +109,23 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   // ─── the door ───────────────────────────────────────────────────────────
 
-  arrived(connection: SimConnection, bytes: Buffer): void {
+  arrived(connection: DoorConnection, bytes: Buffer): void {
     this.#session(connection).arrived(bytes)
   }
 
-  written(connection: SimConnection, bytes: Buffer): void {
+  written(connection: DoorConnection, bytes: Buffer): void {
     this.#session(connection)
     this.#told.get(connection.number)!.written(bytes)
   }
 
-  ended(connection: SimConnection): void {
+  ended(connection: DoorConnection): void {
     const session = this.#session(connection)
     this.#told.get(connection.number)!.ended()
     session.release()
   }
 
   /** A broker tears a connection down when its end takes too long, or when nothing of what it was sent is taken. */
-  destroyed(connection: SimConnection): void {
+  destroyed(connection: DoorConnection): void {
     const session = this.#session(connection)
     if (session.state === 'over') return
     const stalledMs = this.now - Math.floor(connection.broker.takenAt)
@@ -134,7 +134,7 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.tally.count('ended by outboxStalled')
   }
 
-  closed(connection: SimConnection): void {
+  closed(connection: DoorConnection): void {
     this.#session(connection).release()
   }
 
@@ -265,7 +265,7 @@ export class Checkers implements Doorkeeper, SessionHome {
     for (const [end, count] of Object.entries(ends)) this.tally.count(`messages ${end}`, count)
   }
 
-  #session(connection: SimConnection): ExpectedSession {
+  #session(connection: DoorConnection): ExpectedSession {
     const there = this.#sessions.get(connection.number)
     if (there !== undefined) return there
     const session = new ExpectedSession(connection, this)

@@ -1,5 +1,5 @@
 import { expect } from '../failure.js'
-import type { ExpectedQueue } from './queue.js'
+import type { ExpectedQueue, QueueConsumer } from './queue.js'
 
 export interface ConsumerOptions {
   readonly ack: 'manual' | 'none'
@@ -12,18 +12,16 @@ export interface ConsumerOptions {
 }
 
 /** One consumer as it must be: it never holds more than its window. */
-export class ExpectedConsumer {
+export class ExpectedConsumer implements QueueConsumer {
   readonly id: number
   readonly queue: ExpectedQueue
   readonly ack: 'manual' | 'none'
   readonly once: boolean
   readonly exclusive: boolean
-  /** Whether it is there, or was refused, will be known by the answer. */
   isUncertain = false
   deliveredCount = 0
   unsettledCount = 0
   unsettledSize = 0
-  /** It takes nothing any more: cancelled, ended, or (a `get`) served. */
   over = false
   /** Its end has been told: no delivery may follow. */
   endTold = false

@@ -4,7 +4,7 @@ import { fail } from '../failure.js'
 import type { ExpectedChannel } from './channel.js'
 import { messageName, type PlainFrame, type PlainRecord, plainRecords } from './frames.js'
 import type { ExpectedQueue, TakenMessage } from './queue.js'
-import type { SessionHome } from './session.js'
+import type { SessionHome } from './home.js'
 
 const confirmFlag = 0x02
 const mandatoryFlag = 0x04

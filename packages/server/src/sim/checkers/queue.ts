@@ -10,7 +10,6 @@
  * may be seen after what has followed it: that happens only when a `get` has made the broker deliver before its turn.
  */
 import { expect, fail } from '../failure.js'
-import type { ExpectedConsumer } from './consumer.js'
 
 export interface QueueOptions {
   readonly durable: boolean
@@ -65,12 +64,23 @@ export interface Moment {
   readonly now: number
 }
 
+/** A consumer as its queue sees it. */
+export interface QueueConsumer {
+  /** A `get`. */
+  readonly once: boolean
+  readonly exclusive: boolean
+  /** Whether it is there, or was refused, will be known by the answer. */
+  readonly isUncertain: boolean
+  /** It takes nothing any more: cancelled, ended, or (a `get`) served. */
+  over: boolean
+}
+
 export class ExpectedQueue {
   readonly name: string
   readonly options: QueueOptions
   /** The connection that it belongs to, or 0. */
   readonly owner: number
-  readonly consumers = new Set<ExpectedConsumer>()
+  readonly consumers = new Set<QueueConsumer>()
   usedAt: number
   deleted = false
   readyCount = 0

@@ -9,56 +9,20 @@
  */
 import { type ErrorName, FrameType } from '@waybill/protocol'
 import { expect } from '../failure.js'
-import type { SimConnection } from '../network/connection.js'
-import type { Tally } from '../tally.js'
+import type { DoorConnection } from '../network/context.js'
 import { ExpectedChannel } from './channel.js'
 import { ExpectedConsumer, type ConsumerOptions } from './consumer.js'
-import { type PlainFrame, PlainReader, type PlainRecord } from './frames.js'
+import { type PlainFrame, PlainReader } from './frames.js'
+import type { SessionHome, Waiting } from './home.js'
 import { ExpectedList } from './lists.js'
-import type { ExpectedNames } from './names.js'
 import { publish } from './publishing.js'
-import type { ExpectedQueue, TakenMessage } from './queue.js'
+import type { QueueConsumer } from './queue.js'
 import { type ExpectedAnswer, fields, type Json, refused, type RequestContext, requests, usable } from './requests.js'
-
-export interface SessionLimits {
-  readonly messageSizeMax: number
-  readonly channelCount: number
-  readonly frameMs: number
-  readonly handshakeMs: number
-  readonly outboxStallMs: number
-}
-
-export interface SessionHome {
-  readonly names: ExpectedNames
-  readonly tally: Tally
-  readonly limits: SessionLimits
-  /** What comes between two turns. */
-  readonly batch: number
-  /** The broker's time. */
-  readonly now: number
-  readonly draining: boolean
-  /** Whether a record of this size may be one too many for the memory there is. */
-  mayBeFull(size: number): boolean
-  /** What a record that was spoilt on purpose must be refused with. */
-  spoiltRecord(name: string): ErrorName | undefined
-  /** The broker must take this message. */
-  take(record: PlainRecord, name: string): TakenMessage
-  /** The queue is gone, and its consumers with it. */
-  dropQueue(queue: ExpectedQueue): void
-}
-
-export interface Waiting {
-  readonly frame: PlainFrame
-  readonly name: string
-  readonly answer: ExpectedAnswer
-  /** Answered before all that come later on its channel; a `get` and a settlement are answered when they are. */
-  readonly inOrder: boolean
-}
 
 const nameOfType = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]))
 
 export class ExpectedSession {
-  readonly connection: SimConnection
+  readonly connection: DoorConnection
   readonly home: SessionHome
   readonly openedAt: number
   state: 'preface' | 'authenticating' | 'open' | 'over' = 'preface'
@@ -84,7 +48,7 @@ export class ExpectedSession {
   #breaksAt = Infinity
   #isBroken = false
 
-  constructor(connection: SimConnection, home: SessionHome) {
+  constructor(connection: DoorConnection, home: SessionHome) {
     this.connection = connection
     this.home = home
     this.openedAt = Math.floor(connection.establishedAt)
@@ -320,7 +284,7 @@ export class ExpectedSession {
     if (there !== undefined && !there.over) return refused('requestInvalid')
     return usable(this.#context(), queueName, (queue) => {
       const isBlurred = queue.isBlurred(this.home.batch)
-      const locks = (others: readonly ExpectedConsumer[]): boolean =>
+      const locks = (others: readonly QueueConsumer[]): boolean =>
         others.some((each) => each.exclusive) || (options.exclusive && others.length > 0)
       const others = [...queue.consumers]
       // A `get` that waited may have been served by another one since the last turn.

@@ -1,7 +1,6 @@
 /** The broker's end of a connection: the port `Transport`, as a listener of Node makes it of a socket. */
 import type { LandingPlace, Transport, TransportHandler } from '../../ports/transport.js'
-import type { SimConnection } from './connection.js'
-import { land, type NetworkContext } from './context.js'
+import { land, type NetworkContext, type Wire } from './context.js'
 import { Outflow } from './outflow.js'
 
 export class BrokerEnd implements Transport {
@@ -11,7 +10,7 @@ export class BrokerEnd implements Transport {
   /** When bytes came last, and when a byte was taken last: ms. */
   arrivedAt: number
   takenAt: number
-  readonly #connection: SimConnection
+  readonly #connection: Wire
   readonly #context: NetworkContext
   readonly #outflow: Outflow
   #handler: TransportHandler | undefined
@@ -23,7 +22,7 @@ export class BrokerEnd implements Transport {
   #closed = false
   #toldSize = 0
 
-  constructor(connection: SimConnection, context: NetworkContext) {
+  constructor(connection: Wire, context: NetworkContext) {
     this.#connection = connection
     this.#context = context
     this.remote = `127.0.0.1:${50_000 + connection.number}`

@@ -1,6 +1,5 @@
 /** The client's end of a connection: a socket as the client package wants it. Nothing calls back from within its methods. */
-import type { SimConnection } from './connection.js'
-import { land, type NetworkContext } from './context.js'
+import { land, type NetworkContext, type Wire } from './context.js'
 import { Outflow } from './outflow.js'
 
 export interface ClientHandlers {
@@ -15,7 +14,7 @@ export interface ClientHandlers {
 const highWaterMark = 16 * 1024
 
 export class ClientEnd {
-  readonly #connection: SimConnection
+  readonly #connection: Wire
   readonly #context: NetworkContext
   readonly #handlers: ClientHandlers
   readonly #outflow: Outflow
@@ -28,7 +27,7 @@ export class ClientEnd {
   #closing = false
   #closed = false
 
-  constructor(connection: SimConnection, context: NetworkContext, handlers: ClientHandlers) {
+  constructor(connection: Wire, context: NetworkContext, handlers: ClientHandlers) {
     this.#connection = connection
     this.#context = context
     this.#handlers = handlers

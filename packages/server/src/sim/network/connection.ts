@@ -10,7 +10,7 @@
 import type { Transport, TransportHandler } from '../../ports/transport.js'
 import { BrokerEnd } from './broker-end.js'
 import { ClientEnd, type ClientHandlers } from './client-end.js'
-import type { NetworkContext } from './context.js'
+import type { NetworkContext, Wire } from './context.js'
 import { Pipe, type PipeWeather } from './pipe.js'
 
 export interface Weather {
@@ -18,7 +18,7 @@ export interface Weather {
   readonly down: PipeWeather
 }
 
-export class SimConnection {
+export class SimConnection implements Wire {
   readonly number: number
   readonly up: Pipe
   readonly down: Pipe

@@ -2,20 +2,45 @@ import type { SimClock } from '../clock.js'
 import type { Random } from '../random.js'
 import type { Tally } from '../tally.js'
 import type { Timeline } from '../timeline.js'
-import type { SimConnection } from './connection.js'
+import type { Pipe } from './pipe.js'
+
+/** A connection as it is seen from the broker's door. */
+export interface DoorConnection {
+  readonly number: number
+  /** When the broker accepted it. */
+  readonly establishedAt: number
+  readonly up: { readonly isReadable: boolean; readonly size: number }
+  readonly broker: {
+    /** When bytes came last, and when one was taken last: ms. */
+    readonly arrivedAt: number
+    readonly takenAt: number
+    readonly pendingSize: number
+  }
+  /** Whether the client has ended, or is about to. */
+  readonly client: { readonly isLeaving: boolean }
+}
+
+/** A connection as its ends see it. */
+export interface Wire extends DoorConnection {
+  readonly up: Pipe
+  readonly down: Pipe
+  /** The broker has destroyed its end. */
+  abandonedByBroker(): void
+  abandonedByClient(): void
+}
 
 /** Who sees everything that passes the broker's door, in the order in which the broker sees it. */
 export interface Doorkeeper {
   /** Bytes that the broker is given next. */
-  arrived(connection: SimConnection, bytes: Buffer): void
+  arrived(connection: DoorConnection, bytes: Buffer): void
   /** Bytes that the broker has written. */
-  written(connection: SimConnection, bytes: Buffer): void
+  written(connection: DoorConnection, bytes: Buffer): void
   /** The broker ends its side: what it had written will still arrive. */
-  ended(connection: SimConnection): void
+  ended(connection: DoorConnection): void
   /** The broker tears the connection down. */
-  destroyed(connection: SimConnection): void
+  destroyed(connection: DoorConnection): void
   /** The broker is told next that the connection is gone. */
-  closed(connection: SimConnection): void
+  closed(connection: DoorConnection): void
 }
 
 /** Memory that bytes land in for the time of a read. It is spoiled afterwards, as the next read of any socket would. */

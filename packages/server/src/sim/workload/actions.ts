@@ -5,13 +5,8 @@ import { misdeed } from './misdeeds.js'
 import type { Action } from './profile.js'
 import type { RawChannel, RawConsumer } from './raw-channel.js'
 import type { RawPeer } from './raw-peer.js'
+import type { Scene } from './scene.js'
 import { exchangeTypes } from './vocabulary.js'
-
-export interface Scene {
-  readonly peer: RawPeer
-  readonly channel: RawChannel
-  readonly random: Random
-}
 
 const backlogMax = 8
 

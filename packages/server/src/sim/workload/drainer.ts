@@ -34,7 +34,7 @@ export class Drainer {
   }
 
   delivered(channel: RawChannel): void {
-    if (channel.peer === this.#peer) channel.settle(0, channel.unsettled.length, Outcome.ack)
+    if (this.#peer.has(channel)) channel.settle(0, channel.unsettled.length, Outcome.ack)
   }
 
   #look(channel: RawChannel): void {

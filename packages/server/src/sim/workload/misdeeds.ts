@@ -3,7 +3,7 @@
  * and nobody else may notice.
  */
 import { encodeControl, type ErrorName, Flag, FrameType, Outcome, writeFrameHeader, writePublishHeader } from '@waybill/protocol'
-import type { Scene } from './actions.js'
+import type { Scene } from './scene.js'
 
 type Misdeed = (scene: Scene) => void
 

@@ -18,7 +18,6 @@ import {
 } from '@waybill/protocol'
 import { makeBody } from '../body.js'
 import type { PlainFrame } from '../checkers/frames.js'
-import type { RawPeer } from './raw-peer.js'
 
 /** A frame more than this has to be covered by credit when its header comes, however it is judged later. */
 const frameSizeMax = 60_000
@@ -29,6 +28,18 @@ interface Frame {
   readonly flags: number
 }
 
+/** What a channel needs of its peer. */
+export interface RawChannelHome {
+  readonly isOpen: boolean
+  readonly messageSizeMax: number
+  /** A number for bodies, of nobody else. */
+  nextPublisher(): number
+  send(bytes: Buffer): void
+  /** A correlation whose answer is awaited, for a frame that the caller writes. */
+  correlate(then: () => void): number
+  delivered(channel: RawChannel): void
+}
+
 export interface RawConsumer {
   readonly id: number
   readonly queue: string
@@ -36,7 +47,7 @@ export interface RawConsumer {
 
 export class RawChannel {
   readonly id: number
-  readonly peer: RawPeer
+  readonly #home: RawChannelHome
   readonly publisher: number
   isOpen = false
   readonly consumers: RawConsumer[] = []
@@ -51,10 +62,10 @@ export class RawChannel {
   #number = 0
   #nextConsumer = 1
 
-  constructor(peer: RawPeer, id: number) {
-    this.peer = peer
+  constructor(home: RawChannelHome, id: number) {
+    this.#home = home
     this.id = id
-    this.publisher = peer.world.nextPublisher()
+    this.publisher = home.nextPublisher()
   }
 
   opened(creditSequence: number, creditSize: number): void {
@@ -106,11 +117,11 @@ export class RawChannel {
     for (const record of records) at += record.copy(frame, at)
     this.#sequence += records.length
     this.#publishedSize += size
-    this.peer.send(frame)
+    this.#home.send(frame)
   }
 
   #pump(): void {
-    while (this.#backlog.length > 0 && this.isOpen && this.peer.state === 'open') {
+    while (this.#backlog.length > 0 && this.isOpen && this.#home.isOpen) {
       const { records, flags } = this.#backlog[0]!
       let size = 0
       let count = 0
@@ -133,7 +144,7 @@ export class RawChannel {
   #askForCredit(records: readonly Buffer[]): void {
     const needed = Math.min(
       records.reduce((sum, { length }) => sum + length, 0),
-      this.peer.world.limits.messageSizeMax,
+      this.#home.messageSizeMax,
     )
     if (needed <= this.#askedSize) return
     this.#askedSize = needed
@@ -152,7 +163,7 @@ export class RawChannel {
   window(consumer: number, count: number, size: number): void {
     const frame = Buffer.alloc(windowFrameSize)
     writeWindow(frame, 0, this.id, consumer, count, size)
-    this.peer.send(frame)
+    this.#home.send(frame)
   }
 
   /** Settles a range of what it holds, with the first and last index; `outcome` as on the wire. */
@@ -163,12 +174,12 @@ export class RawChannel {
   }
 
   settleTags(first: number, count: number, outcome: number, delayMs = noDelay, correlated = false, reason?: Uint8Array): number {
-    const correlation = correlated ? this.peer.correlate(() => undefined) : 0
+    const correlation = correlated ? this.#home.correlate(() => undefined) : 0
     const size = settleEntrySize + (reason?.length ?? 0)
     const frame = Buffer.alloc(settleFrameSize(correlation, size))
     const at = writeSettleHeader(frame, 0, this.id, correlation, size)
     writeSettleEntry(frame, at, first, count, outcome, delayMs, reason)
-    this.peer.send(frame)
+    this.#home.send(frame)
     return correlation
   }
 
@@ -185,7 +196,7 @@ export class RawChannel {
       case FrameType.deliver: {
         const first = Number(body.readBigUInt64BE(0))
         for (let i = body.readUInt32BE(16) - 1, tag = first; i >= 0; i--, tag++) this.unsettled.push(tag)
-        this.peer.world.delivered(this)
+        this.#home.delivered(this)
         return
       }
       case FrameType.cancelled: {

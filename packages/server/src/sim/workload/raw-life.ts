@@ -45,7 +45,7 @@ export class RawLife implements Peer {
 
   /** It works on what it is given, and is done after a while. */
   delivered(channel: RawChannel): void {
-    if (channel.peer !== this.#peer || !this.#random.chance(0.6)) return
+    if (!this.#peer.has(channel) || !this.#random.chance(0.6)) return
     this.#world.timeline.in(this.#random.spread(1, 60) - 1, () => {
       if (channel.isOpen && this.#peer.isOpen) settleSome(channel, this.#random)
     })

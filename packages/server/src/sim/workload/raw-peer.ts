@@ -9,12 +9,12 @@ import type { SimConnection } from '../network/connection.js'
 import { fairWeather, randomWeather, type Weather } from '../network/network.js'
 import type { Random } from '../random.js'
 import type { Event } from '../timeline.js'
-import { RawChannel } from './raw-channel.js'
+import { RawChannel, type RawChannelHome } from './raw-channel.js'
 import type { World } from './world.js'
 
 export type Answer = { readonly result: Json; readonly error?: undefined } | { readonly error: Json; readonly result?: undefined }
 
-export class RawPeer {
+export class RawPeer implements RawChannelHome {
   readonly random: Random
   readonly world: World
   readonly channels = new Map<number, RawChannel>()
@@ -35,6 +35,23 @@ export class RawPeer {
 
   get isOpen(): boolean {
     return this.state === 'open'
+  }
+
+  get messageSizeMax(): number {
+    return this.world.limits.messageSizeMax
+  }
+
+  nextPublisher(): number {
+    return this.world.nextPublisher()
+  }
+
+  delivered(channel: RawChannel): void {
+    this.world.delivered(channel)
+  }
+
+  /** Whether it is one of its own. */
+  has(channel: RawChannel): boolean {
+    return this.channels.get(channel.id) === channel
   }
 
   /** Requests that have not been answered. */

@@ -1,0 +1,42 @@
+/** What the expectations of all connections have in common. */
+import type { ErrorName } from '@waybill/protocol'
+import type { Tally } from '../tally.js'
+import type { PlainFrame, PlainRecord } from './frames.js'
+import type { ExpectedNames } from './names.js'
+import type { ExpectedQueue, TakenMessage } from './queue.js'
+import type { ExpectedAnswer } from './requests.js'
+
+export interface SessionLimits {
+  readonly messageSizeMax: number
+  readonly channelCount: number
+  readonly frameMs: number
+  readonly handshakeMs: number
+  readonly outboxStallMs: number
+}
+
+export interface SessionHome {
+  readonly names: ExpectedNames
+  readonly tally: Tally
+  readonly limits: SessionLimits
+  /** What comes between two turns. */
+  readonly batch: number
+  /** The broker's time. */
+  readonly now: number
+  readonly draining: boolean
+  /** Whether a record of this size may be one too many for the memory there is. */
+  mayBeFull(size: number): boolean
+  /** What a record that was spoilt on purpose must be refused with. */
+  spoiltRecord(name: string): ErrorName | undefined
+  /** The broker must take this message. */
+  take(record: PlainRecord, name: string): TakenMessage
+  /** The queue is gone, and its consumers with it. */
+  dropQueue(queue: ExpectedQueue): void
+}
+
+export interface Waiting {
+  readonly frame: PlainFrame
+  readonly name: string
+  readonly answer: ExpectedAnswer
+  /** Answered before all that come later on its channel; a `get` and a settlement are answered when they are. */
+  readonly inOrder: boolean
+}
