@@ -2,16 +2,11 @@
 import type { ErrorName } from '@waybill/protocol'
 import { Refusal } from '../broker/refusal.js'
 import { Channel, type ChannelHome } from './channel.js'
-import type { Replies } from './replies.js'
-
-export interface ChannelTableHome extends ChannelHome {
-  readonly replies: Replies
-}
 
 const idCount = 0x1_0000
 
 export class ChannelTable {
-  readonly #home: ChannelTableHome
+  readonly #home: ChannelHome
   readonly #open = new Map<number, Channel>()
   #last: Channel | undefined
   /** A bit for each id whose frames are dropped without a word. */
@@ -20,7 +15,7 @@ export class ChannelTable {
   #pastPublishedCount = 0
   #pastDeliveredCount = 0
 
-  constructor(home: ChannelTableHome) {
+  constructor(home: ChannelHome) {
     this.#home = home
   }
 

@@ -4,7 +4,17 @@
  *
  *     PUBLISH ─▶ publishing          consumers ─▶ deliver ─▶ unsettled ─▶ SETTLE ─▶ broker
  */
-import { settleCount, settleDelayMs, settleEntryEnd, settleFirstTag, settleOutcome, noDelay, Outcome } from '@waybill/protocol'
+import {
+  encodeControl,
+  FrameType,
+  settleCount,
+  settleDelayMs,
+  settleEntryEnd,
+  settleFirstTag,
+  settleOutcome,
+  noDelay,
+  Outcome,
+} from '@waybill/protocol'
 import type { Broker } from '../broker/broker.js'
 import type { Consumer, ConsumerOptions, Receiver } from '../broker/queues/consumer.js'
 import type { Page } from '../broker/queues/page.js'
@@ -15,6 +25,7 @@ import type { VirtualHost } from '../broker/virtual-host.js'
 import type { Access } from './access.js'
 import type { Deliveries } from './deliveries.js'
 import { Publishing, type PublishingHome } from './publishing.js'
+import type { Replies } from './replies.js'
 import type { Shard } from './shard.js'
 import { type SettleSink, Unsettled } from './unsettled.js'
 
@@ -25,6 +36,7 @@ export interface ChannelHome {
   readonly host: VirtualHost
   readonly access: Access
   readonly deliveries: Deliveries
+  readonly replies: Replies
   /** Whether its consumers get nothing for now. */
   readonly held: boolean
   /** Deliveries of the connection that have to be settled. */
@@ -39,9 +51,6 @@ export interface ChannelHome {
   /** Sends what has been gathered so far before anything else. */
   send(): void
   unsettledChanged(by: number): void
-  /** The answer to a request that could not be given at once; it goes out behind the deliveries of this turn. */
-  answerLater(channel: number, correlation: number, result: object): void
-  consumerEnded(channel: number, consumer: number, reason: 'queue-deleted'): void
 }
 
 /** A GET that waits for its message. */
@@ -147,7 +156,7 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
 
   ended(consumer: Consumer, reason: 'queue-deleted'): void {
     this.consumers.delete(consumer.id)
-    this.#home.consumerEnded(this.id, consumer.id, reason)
+    this.#sayBehind(FrameType.cancelled, 0, { consumer: consumer.id, reason })
   }
 
   /** Takes the body of a SETTLE frame, which `checkSettle` has found good. A range that was never delivered is refused; the others are settled. */
@@ -203,7 +212,7 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     return { unsettledCount: this.#unsettled.countOf(consumer) }
   }
 
-  /** One message, now or within `waitMs`. The answer comes through `answerLater`. */
+  /** One message, now or within `waitMs`. The answer goes out behind the deliveries of the turn. */
   get(queueName: string, id: number, ack: 'manual' | 'none', waitMs: number, correlation: number): Refusal | undefined {
     const once = { id, ack, prefetch: 1, prefetchSize: 1, exclusive: false, priority: 0, once: true }
     const consumer = this.#addConsumer(queueName, once)
@@ -224,7 +233,7 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     this.#gets.delete(consumer.id)
     if (get.timer !== 0) this.#shard.timers.cancel(get.timer)
     if (!found) this.#shard.broker.cancel(consumer)
-    this.#home.answerLater(this.id, get.correlation, { found })
+    this.#sayBehind(FrameType.result, get.correlation, { found })
   }
 
   /** A WINDOW frame: of a consumer, or (0) the credit that the next publish needs. */
@@ -269,6 +278,12 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
 
   invariants(): void {
     this.#unsettled.invariants()
+  }
+
+  /** Goes out behind the deliveries of this turn. */
+  #sayBehind(type: number, correlation: number, body: object): void {
+    this.#home.replies.sayLater(encodeControl(type, this.id, correlation, body))
+    this.#home.changed()
   }
 
   #addConsumer(queue: string, options: ConsumerOptions): Consumer | Refusal {

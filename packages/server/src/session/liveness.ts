@@ -11,14 +11,14 @@
  * silent, and the bytes may lie there. Time in which it stood still is not counted against the others.
  */
 import type { Timed, Timers } from '../broker/timers/timed.js'
+import type { Intake } from './intake.js'
+import type { ReadGate } from './read-gate.js'
 
 export interface LivenessHome {
   /** Frames read so far. */
   readonly frameCount: number
-  /** Bytes of a frame that is not whole yet. */
-  readonly partialSize: number
-  /** It is not read from for now, for a reason of ours: it may have said what it likes. */
-  readonly isDeaf: boolean
+  readonly intake: Pick<Intake, 'partialSize'>
+  readonly gate: Pick<ReadGate, 'isClosed'>
   handshakeTimedOut(): void
   frameTimedOut(): void
   sendHeartbeat(): void
@@ -116,8 +116,9 @@ export class Liveness implements Timed {
   }
 
   #frameDue(now: number): void {
-    if (this.#home.partialSize === 0 || this.#home.frameCount !== this.#partialFrame) return
-    if (this.#home.isDeaf) this.#partialSince = now
+    if (this.#home.intake.partialSize === 0 || this.#home.frameCount !== this.#partialFrame) return
+    // It is not read for a reason of ours: the rest may have come.
+    if (this.#home.gate.isClosed) this.#partialSince = now
     const dueAt = this.#partialSince + this.#limits.frameMs
     if (now < dueAt) this.#frameTimer = this.#timers.insert(dueAt, this, Clock.frame)
     else if (now - dueAt > stallMs) {
@@ -129,7 +130,7 @@ export class Liveness implements Timed {
   #heartbeatDue(now: number): void {
     const { heartbeatMs } = this
     const lateMs = now - this.#dueAt
-    if (this.#home.isDeaf) this.receivedAt = now
+    if (this.#home.gate.isClosed) this.receivedAt = now
     else if (lateMs > stallMs) this.receivedAt = Math.min(now, this.receivedAt + lateMs)
     if (now - this.sentAt >= heartbeatMs / 2) {
       this.#home.sendHeartbeat()

@@ -13,30 +13,17 @@
  * Bytes come in by `ingest` and are carried out at once; what is to be sent leaves with `flush` at the end of the turn.
  */
 import assert from 'node:assert'
-import {
-  checkHeartbeat,
-  correlationSize,
-  encodeControl,
-  type ErrorName,
-  frameFault,
-  frameHeaderSize,
-  FrameType,
-  type HelloRequest,
-  heartbeatFrameSize,
-  limits as wireLimits,
-  sizeFieldSize,
-  writeHeartbeat,
-} from '@waybill/protocol'
+import { encodeControl, type ErrorName, FrameType, type HelloRequest, heartbeatFrameSize, writeHeartbeat } from '@waybill/protocol'
 import type { Refusal } from '../broker/refusal.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import { type Access, fullAccess } from './access.js'
-import type { Channel } from './channel.js'
-import { takeChannelFrame } from './channel-frames.js'
-import { ChannelTable, type ChannelTableHome } from './channel-table.js'
+import type { Channel, ChannelHome } from './channel.js'
+import { ChannelTable } from './channel-table.js'
 import type { CongestionHome } from './congestion.js'
 import type { Deliveries } from './deliveries.js'
 import { Farewell } from './farewell.js'
+import { type FrameHome, takeFrame } from './frames.js'
 import { Inquiries } from './inquiries.js'
 import { Intake, type IntakeHome } from './intake.js'
 import { Liveness, type LivenessHome } from './liveness.js'
@@ -44,7 +31,7 @@ import { Opening, type OpeningHome } from './opening.js'
 import { Outgoing } from './outgoing.js'
 import { ReadGate } from './read-gate.js'
 import type { Replies } from './replies.js'
-import { carryOut, type ListQuery, type RequestHome } from './requests.js'
+import type { ListQuery } from './requests.js'
 import { helloResult, type Shard } from './shard.js'
 
 export type SessionState = 'opening' | 'open' | 'closing' | 'closed'
@@ -69,7 +56,7 @@ const repliesPerTurn = 256
 /** How long somebody who has not said who it is, or whom a stopping broker waits for, may take to hear why it has to go. */
 const shortLingerMs = 1_000
 
-export class Session implements TransportHandler, IntakeHome, ChannelTableHome, OpeningHome, LivenessHome, CongestionHome, RequestHome {
+export class Session implements TransportHandler, IntakeHome, ChannelHome, OpeningHome, LivenessHome, CongestionHome, FrameHome {
   readonly connection: number
   readonly transport: Transport
   /** When it came: milliseconds of the clock, and since 1970. */
@@ -78,6 +65,9 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   readonly shard: Shard
   readonly channels: ChannelTable
   readonly gate: ReadGate
+  readonly intake: Intake
+  readonly outgoing: Outgoing
+  readonly liveness: Liveness
   state: SessionState = 'opening'
   access: Access = fullAccess
   client: HelloRequest['client'] = { product: '', version: '' }
@@ -89,9 +79,6 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   receivedSize = 0
   frameCount = 0
   readonly #home: SessionHome
-  readonly #intake: Intake
-  readonly #outgoing: Outgoing
-  readonly #liveness: Liveness
   readonly #inquiries = new Inquiries()
   #opening: Opening | undefined
   #host: VirtualHost | undefined
@@ -108,9 +95,9 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     this.#home = this.shard = home
     this.channels = new ChannelTable(this)
     this.gate = new ReadGate(transport)
-    this.#intake = new Intake(this, home.intakes)
-    this.#outgoing = new Outgoing(this, broker.slabs, timers, limits)
-    this.#liveness = new Liveness(this, timers, limits, arrivedAt, clock.now())
+    this.intake = new Intake(this, home.intakes)
+    this.outgoing = new Outgoing(this, broker.slabs, timers, limits)
+    this.liveness = new Liveness(this, timers, limits, arrivedAt, clock.now())
     this.#opening = new Opening(this)
   }
 
@@ -130,11 +117,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   }
 
   get replies(): Replies {
-    return this.#outgoing.replies
+    return this.outgoing.replies
   }
 
   get deliveries(): Deliveries {
-    return this.#outgoing.deliveries
+    return this.outgoing.deliveries
   }
 
   get isOpen(): boolean {
@@ -143,31 +130,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
 
   /** Whether its consumers get nothing for now. */
   get held(): boolean {
-    return this.#outgoing.held || this.isDraining
-  }
-
-  get heartbeatMs(): number {
-    return this.#liveness.heartbeatMs
+    return this.outgoing.held || this.isDraining
   }
 
   get isServed(): boolean {
     return this.replies.count >= repliesPerTurn
-  }
-
-  get isDeaf(): boolean {
-    return this.gate.isClosed
-  }
-
-  get partialSize(): number {
-    return this.#intake.partialSize
-  }
-
-  get outboxSize(): number {
-    return this.#outgoing.waitingSize
-  }
-
-  get sentSize(): number {
-    return this.transport.takenSize
   }
 
   // ─── bytes in ───────────────────────────────────────────────────────────
@@ -175,10 +142,10 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   ingest(bytes: Uint8Array, from: number, to: number): void {
     const now = this.#home.clock.now()
     this.#home.broker.now = now
-    this.#liveness.receivedAt = now
+    this.liveness.receivedAt = now
     this.receivedSize += to - from
     if (this.state === 'closing' || this.state === 'closed') {
-      this.#intake.close()
+      this.intake.close()
       return
     }
     let at = from
@@ -186,16 +153,16 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
       at = this.#opening.readPreface(bytes, from, to)
       if (at < 0 || at === to) return
     }
-    this.#intake.read(bytes, at, to, now)
-    if (this.#intake.partialSize > 0) this.#liveness.partial(now)
+    this.intake.read(bytes, at, to, now)
+    if (this.intake.partialSize > 0) this.liveness.partial(now)
   }
 
   landing(): LandingPlace | undefined {
-    return this.#intake.landing()
+    return this.intake.landing()
   }
 
   slabOf(bytes: Uint8Array, at: number): number {
-    return this.#intake.slabOf(bytes, at)
+    return this.intake.slabOf(bytes, at)
   }
 
   creditLeft(channelId: number): number {
@@ -208,26 +175,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
       this.#opening?.frame(bytes, type, flags, channelId, correlation, from, to)
       return
     }
-    const fault = frameFault(type, flags, channelId, 'client')
-    if (fault !== undefined) {
-      this.fail(fault.code, fault.message)
-      return
-    }
-    const size = to - from + frameHeaderSize - sizeFieldSize + (correlation === 0 ? 0 : correlationSize)
-    if (size > wireLimits.uncreditedFrameSizeMax.value && !this.#intake.isWithinSize(type, size, channelId)) return
-    switch (type) {
-      case FrameType.publish:
-      case FrameType.settle:
-      case FrameType.window:
-        takeChannelFrame(this, bytes, type, flags, channelId, correlation, from, to)
-        return
-      case FrameType.heartbeat:
-        if (checkHeartbeat(bytes, from, to) !== 0) this.fail('frameMalformed', 'HEARTBEAT has no body')
-        return
-      default:
-        this.#home.changed(this)
-        carryOut(this, bytes, type, channelId, correlation, from, to)
-    }
+    takeFrame(this, bytes, type, flags, channelId, correlation, from, to)
   }
 
   // ─── opening ────────────────────────────────────────────────────────────
@@ -251,8 +199,8 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     this.client = client
     this.#host = host
     this.state = 'open'
-    this.#intake.opened(limits.frameSizeMax)
-    this.#liveness.opened(heartbeatMs, now)
+    this.intake.opened(limits.frameSizeMax)
+    this.liveness.opened(heartbeatMs, now)
     this.replies.answer(0, correlation, helloResult(this.#home, this.connection, heartbeatMs))
     this.#home.changed(this)
     const { connection, transport } = this
@@ -282,27 +230,17 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   }
 
   delivered(): void {
-    this.#outgoing.delivered()
+    this.outgoing.delivered()
     this.#home.changed(this)
   }
 
   channelChanged(channel: Channel): void {
-    this.#outgoing.channelChanged(channel)
+    this.outgoing.channelChanged(channel)
     this.#home.changed(this)
   }
 
   unsettledChanged(by: number): void {
     this.unsettledCount += by
-  }
-
-  answerLater(channel: number, correlation: number, result: object): void {
-    this.replies.sayLater(encodeControl(FrameType.result, channel, correlation, result))
-    this.#home.changed(this)
-  }
-
-  consumerEnded(channel: number, consumer: number, reason: 'queue-deleted'): void {
-    this.replies.sayLater(encodeControl(FrameType.cancelled, channel, 0, { consumer, reason }))
-    this.#home.changed(this)
   }
 
   list(query: ListQuery): object | Refusal {
@@ -322,12 +260,12 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   turnBegan(): void {
     if (this.state !== 'open') return
     const { broker } = this.#home
-    if (!this.#outgoing.isDeaf) this.#intake.goOn(broker.now)
+    if (!this.outgoing.isDeaf) this.intake.goOn(broker.now)
     if (!this.isOpen) return
-    if (!this.#outgoing.held) this.#inquiries.next()
-    const isWaiting = this.#inquiries.waitingCount > 0 && !this.#outgoing.held
-    if (isWaiting || (this.#intake.isBehind && !this.#outgoing.isDeaf)) this.#home.again(this)
-    else if (this.#hasEnded && !this.#intake.isBehind) this.end()
+    if (!this.outgoing.held) this.#inquiries.next()
+    const isWaiting = this.#inquiries.waitingCount > 0 && !this.outgoing.held
+    if (isWaiting || (this.intake.isBehind && !this.outgoing.isDeaf)) this.#home.again(this)
+    else if (this.#hasEnded && !this.intake.isBehind) this.end()
     this.#home.changed(this)
   }
 
@@ -348,11 +286,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
   send(): void {
     if (this.state === 'closing' || this.state === 'closed') return
     const { output, broker } = this.#home
-    if (this.#outgoing.flush(output, broker.now)) this.#liveness.sentAt = broker.now
+    if (this.outgoing.flush(output, broker.now)) this.liveness.sentAt = broker.now
   }
 
   written(): void {
-    this.#outgoing.written(this.#home.clock.now())
+    this.outgoing.written(this.#home.clock.now())
   }
 
   holdChanged(): void {
@@ -362,7 +300,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
 
   stalled(): void {
     const { outboxStallMs } = this.#home.limits
-    this.#logFailure('outboxStalled', `nothing was taken of ${this.outboxSize} bytes within ${outboxStallMs} ms`)
+    this.#logFailure('outboxStalled', `nothing was taken of ${this.outgoing.waitingSize} bytes within ${outboxStallMs} ms`)
     this.transport.destroy()
   }
 
@@ -420,7 +358,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
 
   ended(): void {
     if (this.#opening !== undefined) this.#opening.ended()
-    else if (this.#intake.isBehind) this.#hasEnded = true
+    else if (this.intake.isBehind) this.#hasEnded = true
     else this.end()
   }
 
@@ -429,12 +367,12 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     if (this.state === 'closing' || this.state === 'closed') return
     const now = this.#home.clock.now()
     const lingerMs = this.#opening === undefined && !this.isDraining ? this.#home.limits.handshakeMs : shortLingerMs
-    this.#intake.stop()
+    this.intake.stop()
     this.flush()
     this.#release()
     this.state = 'closing'
     this.#home.ending(this)
-    this.#farewell = new Farewell(this.transport, this.#liveness, now, lingerMs, this.#home.limits.outboxStallMs)
+    this.#farewell = new Farewell(this.transport, this.liveness, now, lingerMs, this.#home.limits.outboxStallMs)
   }
 
   lingeredTooLong(): void {
@@ -447,9 +385,9 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     const wasOpening = this.#opening !== undefined
     if (this.state !== 'closing') this.#release()
     this.state = 'closed'
-    this.#intake.close()
-    this.#outgoing.close()
-    this.#liveness.stop()
+    this.intake.close()
+    this.outgoing.close()
+    this.liveness.stop()
     this.#opening = undefined
     this.#home.closed(this)
     this.shard.log(wasOpening ? 'debug' : 'info', 'connection-closed', { connection, remote: transport.remote, reason })
@@ -460,7 +398,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelTableHome, 
     // The end of a socket comes between turns: what it leaves behind was used until now, not until the last turn.
     this.#home.broker.now = this.#home.clock.now()
     this.channels.release()
-    this.#outgoing.end()
+    this.outgoing.end()
     if (this.#host !== undefined) this.#home.broker.connectionClosed(this.connection)
     this.#opening?.close()
   }

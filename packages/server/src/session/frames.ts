@@ -1,32 +1,69 @@
-// Hot: every PUBLISH, SETTLE and WINDOW.
-/** The binary frames of a channel: found good by their layout, and handed to the channel. Whoever breaks the layout ends the connection. */
+// Hot: every frame of an open connection.
+/**
+ * Whole frames of an open connection: found good by their header and, the binary ones, by their layout, and handed to their channel;
+ * requests go to requests.ts. Whoever breaks the layout ends the connection. [P-2.3, P-2.6]
+ */
 import {
+  checkHeartbeat,
   checkPublish,
   checkSettle,
   checkWindow,
+  correlationSize,
   type ErrorName,
+  frameFault,
+  frameHeaderSize,
   FrameType,
+  limits,
+  sizeFieldSize,
   windowConsumer,
   windowMessageCount,
   windowSize,
 } from '@waybill/protocol'
-import type { ChannelTable } from './channel-table.js'
-import type { Replies } from './replies.js'
+import type { Intake } from './intake.js'
+import { carryOut, type RequestHome } from './requests.js'
 
-export interface ChannelFrameHome {
-  readonly channels: ChannelTable
-  readonly replies: Replies
+export interface FrameHome extends RequestHome {
+  readonly intake: Pick<Intake, 'isWithinSize'>
   changed(): void
   fail(name: ErrorName, message: string): void
 }
 
-export type ChannelFrameType = typeof FrameType.publish | typeof FrameType.settle | typeof FrameType.window
-
-/** The header of the frame has been found good by `frameFault`. */
-export function takeChannelFrame(
-  home: ChannelFrameHome,
+export function takeFrame(
+  home: FrameHome,
   bytes: Uint8Array,
-  type: ChannelFrameType,
+  type: number,
+  flags: number,
+  channelId: number,
+  correlation: number,
+  from: number,
+  to: number,
+): void {
+  const fault = frameFault(type, flags, channelId, 'client')
+  if (fault !== undefined) {
+    home.fail(fault.code, fault.message)
+    return
+  }
+  const size = to - from + frameHeaderSize - sizeFieldSize + (correlation === 0 ? 0 : correlationSize)
+  if (size > limits.uncreditedFrameSizeMax.value && !home.intake.isWithinSize(type, size, channelId)) return
+  switch (type) {
+    case FrameType.publish:
+    case FrameType.settle:
+    case FrameType.window:
+      takeChannelFrame(home, bytes, type, flags, channelId, correlation, from, to)
+      return
+    case FrameType.heartbeat:
+      if (checkHeartbeat(bytes, from, to) !== 0) home.fail('frameMalformed', 'HEARTBEAT has no body')
+      return
+    default:
+      carryOut(home, bytes, type, channelId, correlation, from, to)
+      home.changed()
+  }
+}
+
+function takeChannelFrame(
+  home: FrameHome,
+  bytes: Uint8Array,
+  type: typeof FrameType.publish | typeof FrameType.settle | typeof FrameType.window,
   flags: number,
   channelId: number,
   correlation: number,
