@@ -25,7 +25,7 @@ function row(value: number | undefined, min: number, max: number, why: string): 
 export const limitTable = {
   memorySize: row(
     undefined,
-    MiB,
+    16 * MiB,
     2 ** 48,
     'bytes of messages and of credit that publishers have not used; a quarter of the memory there is, as much again is the process itself',
   ),

@@ -5,20 +5,24 @@
  * share one pot: so thousands of peers that each begin a large frame and never end it are turned away one by one, and small frames
  * are read all the same.
  */
-import type { Slabs } from '../broker/store/slabs.js'
+import { type Slabs, slabSize } from '../broker/store/slabs.js'
 
 const partialSizeMax = 8 * 1024 * 1024
-/** Connections that have a slab of their own to land in. */
+/** Connections that have a slab of their own to land in, and the share of the memory that those may take. */
 const bulkCountMax = 64
+const bulkShare = 1 / 16
 
 export class IntakeShare {
   readonly slabs: Slabs
   /** Bytes charged to the pot. */
   partialSize = 0
+  readonly #bulkCountMax: number
   #bulkCount = 0
 
-  constructor(slabs: Slabs) {
+  /** `memorySize`: bytes that messages may take. */
+  constructor(slabs: Slabs, memorySize: number) {
     this.slabs = slabs
+    this.#bulkCountMax = Math.min(bulkCountMax, Math.floor((memorySize * bulkShare) / slabSize))
   }
 
   /** Charges `size` in place of `before`. False: there is no room for so much more. */
@@ -29,7 +33,7 @@ export class IntakeShare {
 
   /** Whether one more connection may have a slab of its own to land in. */
   admitBulk(): boolean {
-    if (this.#bulkCount >= bulkCountMax) return false
+    if (this.#bulkCount >= this.#bulkCountMax) return false
     this.#bulkCount++
     return true
   }

@@ -27,6 +27,7 @@ import {
   prefaceSize,
   refusedPreface,
 } from '@waybill/protocol'
+import { Refusal } from '../broker/refusal.js'
 import type { Transport } from '../ports/transport.js'
 import type { Access } from './access.js'
 import type { Shard } from './shard.js'
@@ -41,7 +42,7 @@ export interface OpeningHome {
   end(): void
   fail(name: ErrorName, message: string): void
   /** The ERROR that answers HELLO, and the end. */
-  refuseHello(correlation: number, name: ErrorName, message: string, details?: Readonly<Record<string, unknown>>): void
+  refuseHello(hello: HelloRequest | undefined, correlation: number, refusal: Refusal): void
   /** HELLO is good and comes from somebody who is known. */
   welcome(hello: HelloRequest, correlation: number, access: Access): void
 }
@@ -150,7 +151,7 @@ export class Opening {
   #hello(bytes: Uint8Array, correlation: number, from: number, to: number): void {
     const { value: hello, problem } = decodeControl('hello', bytes, from, to)
     if (problem !== undefined) {
-      this.#home.refuseHello(correlation, problem.code, problem.message, problem.details)
+      this.#home.refuseHello(undefined, correlation, new Refusal(problem.code, problem.message, problem.details))
       return
     }
     this.#stage = 'authenticating'
@@ -167,14 +168,8 @@ export class Opening {
       // The answer may come when the connection has gone.
       if (this.#stage !== 'authenticating') return
       if (typeof outcome !== 'string') this.#home.welcome(hello, correlation, outcome)
-      else this.#refuse(hello, correlation, outcome)
+      else this.#home.refuseHello(hello, correlation, new Refusal('authenticationFailed', outcome))
     })
-  }
-
-  #refuse({ user, vhost }: HelloRequest, correlation: number, why: string): void {
-    const { connection, transport, shard } = this.#home
-    shard.log('warn', 'authentication-failed', { connection, remote: transport.remote, user, vhost, message: why })
-    this.#home.refuseHello(correlation, 'authenticationFailed', why)
   }
 
   #keep(frame: EarlyFrame): void {

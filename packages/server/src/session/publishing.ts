@@ -255,7 +255,9 @@ export class Publishing implements CreditHolder {
   #routeCode(route: Route, flags: number, bytes: Uint8Array, at: number): number {
     if (route !== this.#lastRoute) {
       this.#lastRoute = route
-      this.#lastRefusal = publishRefusal(this.#home.access, bytes, at)
+      const { access } = this.#home
+      this.#lastRefusal = publishRefusal(access, bytes, at)
+      if (this.#lastRefusal !== undefined) this.#shard.log('warn', 'publish-forbidden', { user: access.user, message: this.#lastRefusal })
     }
     if (this.#lastRefusal !== undefined) return ErrorCode.forbidden.code
     if (route.refusal !== 0) return route.refusal

@@ -6,10 +6,12 @@ import type { Access } from './access.js'
 import type { ChannelTable } from './channel-table.js'
 import { commandOf, runCommand } from './commands.js'
 import type { Replies } from './replies.js'
+import type { Shard } from './shard.js'
 
 export type ListQuery = ListRequest
 
 export interface RequestHome {
+  readonly shard: Pick<Shard, 'log'>
   readonly connection: number
   readonly host: VirtualHost
   readonly access: Access
@@ -61,6 +63,15 @@ export function carryOut(
   const { host, connection, access } = home
   const answer = problem === undefined ? runCommand(name, { host, connection, access, channel, correlation }, value) : refusalOf(problem)
   if (answer !== undefined) home.replies.answer(channelId, correlation, answer)
+  tell(home, channelId, name, answer)
+}
+
+/** What was done, for who wants to see everything; what was not allowed, for everybody. */
+function tell({ shard, connection, access }: RequestHome, channel: number, command: string, answer: object | undefined): void {
+  if (!(answer instanceof Refusal)) shard.log('debug', 'request', { connection, channel, command })
+  else if (answer.name !== 'forbidden')
+    shard.log('debug', 'request-refused', { connection, channel, command, error: answer.name, message: answer.message })
+  else shard.log('warn', 'request-forbidden', { connection, channel, command, user: access.user, message: answer.message })
 }
 
 function close(home: RequestHome, bytes: Uint8Array, channelId: number, correlation: number, from: number, to: number): void {

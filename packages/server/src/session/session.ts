@@ -14,7 +14,7 @@
  */
 import assert from 'node:assert'
 import { encodeControl, type ErrorName, FrameType, type HelloRequest, heartbeatFrameSize, writeHeartbeat } from '@waybill/protocol'
-import type { Refusal } from '../broker/refusal.js'
+import { Refusal } from '../broker/refusal.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import { type Access, fullAccess } from './access.js'
@@ -185,12 +185,13 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     const { vhost = 'default', client, heartbeatMs = limits.heartbeatMs } = hello
     const host = broker.virtualHosts.get(vhost)
     if (host === undefined) {
-      this.refuseHello(correlation, 'authenticationFailed', `no virtual host '${vhost}'; the configuration names those there are`)
+      const message = `no virtual host '${vhost}'; the configuration names those there are`
+      this.refuseHello(hello, correlation, new Refusal('authenticationFailed', message))
       return
     }
     const refusal = this.#home.admit(this)
     if (refusal !== undefined) {
-      this.refuseHello(correlation, refusal.name, refusal.message, refusal.details)
+      this.refuseHello(hello, correlation, refusal)
       return
     }
     const now = clock.now()
@@ -213,7 +214,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     }
   }
 
-  refuseHello(correlation: number, name: ErrorName, message: string, details?: Readonly<Record<string, unknown>>): void {
+  refuseHello(hello: HelloRequest | undefined, correlation: number, { name, message, details }: Refusal): void {
+    const { connection, transport } = this
+    const { user, vhost } = hello ?? {}
+    const event = name === 'authenticationFailed' ? 'authentication-failed' : 'connection-refused'
+    this.shard.log('warn', event, { connection, remote: transport.remote, user, vhost, error: name, message })
     this.replies.lastError(correlation, name, message, details)
     this.end()
   }

@@ -100,7 +100,7 @@ export class Turn implements SessionHome {
       now: this.#now,
     })
     this.output = new Output(this.broker.slabs)
-    this.intakes = new IntakeShare(this.broker.slabs)
+    this.intakes = new IntakeShare(this.broker.slabs, options.limits.memorySize)
     this.reception = new Reception(options.limits)
     this.credit = new PublisherCredit(options.limits.memorySize, () => this.broker.usedSize + this.meter.size)
   }

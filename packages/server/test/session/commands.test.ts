@@ -151,3 +151,36 @@ t.test('commands - names that a program could stumble over are names like others
   t.same(Object.keys({}), [])
   stage.turn.invariants()
 })
+
+t.test(
+  'commands - what was not allowed is told to everybody who reads the log, what was done to those who want to see everything',
+  async (t) => {
+    const stage = new Stage({ authenticator: { check: (_, done) => done(accessWith(['configure mine', 'write mine'])) } })
+    const peer = stage.connect().open()
+    peer.request('DECLARE_QUEUE', 1, { queue: 'mine' })
+    peer.request('DECLARE_QUEUE', 1, { queue: 'mine', autoDelete: true })
+    peer.request('DECLARE_QUEUE', 1, { queue: 'yours' })
+    peer.publish(1, 'yours', ['x', 'y'])
+    t.match(stage.logged('request'), [{ level: 'debug', command: 'declareQueue', connection: 1, channel: 1 }])
+    t.match(stage.logged('request-refused'), [{ level: 'debug', command: 'declareQueue', error: 'preconditionFailed' }])
+    t.match(stage.logged('request-forbidden'), [
+      { level: 'warn', command: 'declareQueue', user: 'ada', message: /may not configure queue 'yours'/ },
+    ])
+    t.match(stage.logged('publish-forbidden'), [{ level: 'warn', user: 'ada', message: /may not write to queue 'yours'/ }])
+  },
+)
+
+t.test('commands - a refused HELLO is told with who said it was', async (t) => {
+  const stage = new Stage({
+    authenticator: { check: ({ user }, done) => done(user === 'ada' ? accessWith([]) : 'user or password is wrong') },
+  })
+  stage.connect().hello({ user: 'eve', password: 'x' })
+  stage.connect().hello({ user: 'ada', password: 'x', vhost: 'nowhere' })
+  stage.connect().hello({ colour: 'red' })
+  t.match(stage.logged('authentication-failed'), [
+    { level: 'warn', user: 'eve' },
+    { level: 'warn', user: 'ada', vhost: 'nowhere' },
+  ])
+  t.match(stage.logged('connection-refused'), [{ level: 'warn', error: 'optionUnsupported' }])
+  t.notMatch(JSON.stringify(stage.log), /"password"/)
+})

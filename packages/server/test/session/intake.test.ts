@@ -52,7 +52,7 @@ class Notes implements IntakeHome {
   }
 }
 
-function newIntake(slabs = new Slabs(), share = new IntakeShare(slabs)) {
+function newIntake(slabs = new Slabs(), share = new IntakeShare(slabs, 2 ** 31)) {
   const notes = new Notes()
   const intake = new Intake(notes, share)
   notes.intake = intake
@@ -163,7 +163,7 @@ t.test('intake - a bulk publisher that falls quiet, or a transport that does not
 
 t.test('intake - so many connections have slabs of their own, and no more', async (t) => {
   const slabs = new Slabs()
-  const share = new IntakeShare(slabs)
+  const share = new IntakeShare(slabs, 2 ** 31)
   const bytes = Buffer.concat(new Array(400).fill(frameOf(FrameType.settle, 1, Buffer.alloc(1_000))))
   const intakes = Array.from({ length: 70 }, () => newIntake(slabs, share).intake)
   for (const intake of intakes) new Socket(intake).readAll(bytes, () => 64 * KiB)
@@ -171,6 +171,13 @@ t.test('intake - so many connections have slabs of their own, and no more', asyn
   for (const intake of intakes) intake.close()
   t.equal(slabs.usedSize, 0)
   t.ok(share.admitBulk())
+
+  const poor = new IntakeShare(slabs, 64 * MiB)
+  t.same(
+    Array.from({ length: 6 }, () => poor.admitBulk()),
+    [true, true, true, true, false, false],
+    'a sixteenth of the memory at most',
+  )
 })
 
 t.test('intake - the same frames, in order, when a connection has had its share at any point', (t) =>
@@ -239,7 +246,7 @@ t.test('limit frameSizeMax - a frame of that size is read, one byte more is refu
 })
 
 t.test('intake - frames that are begun and not ended share one pot; small ones and those within credit do not', async (t) => {
-  const share = new IntakeShare(new Slabs())
+  const share = new IntakeShare(new Slabs(), 2 ** 31)
   const half = frameOf(FrameType.settle, 1, Buffer.alloc(900 * KiB)).subarray(0, 450 * KiB)
   const begun: ReturnType<typeof newIntake>[] = []
   for (let i = 0; i < 100; i++) {
