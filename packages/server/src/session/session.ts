@@ -410,7 +410,9 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
 
   #logFailure(name: ErrorName, message: string): void {
     const { connection, transport } = this
-    this.shard.log('warn', 'connection-failed', { connection, remote: transport.remote, error: name, message })
+    // A broker that goes away ends every connection: nothing has gone wrong with any of them.
+    const level = name === 'shuttingDown' ? 'info' : 'warn'
+    this.shard.log(level, 'connection-failed', { connection, remote: transport.remote, error: name, message })
   }
 
   invariants(): void {

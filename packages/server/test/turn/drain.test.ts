@@ -46,6 +46,10 @@ t.test('drain - clients are told, get nothing more, settle what they hold, and a
   peer.cut()
   idle.cut()
   t.ok(isDone())
+  t.notOk(
+    stage.log.some(({ level }) => level === 'warn' || level === 'error'),
+    'nothing has gone wrong with anybody',
+  )
 })
 
 t.test('drain - when the time is up everybody is ended', async (t) => {
