@@ -190,15 +190,26 @@ t.test('broker - a client in the middle of its handshake, and one that says noth
 })
 
 t.test('broker - nothing is left when it has closed: the process ends by itself', async (t) => {
-  const server = new URL('../dist/index.js', import.meta.url).href
+  const [server, client] = ['@waybill/server', '@waybill/client'].map((name) => import.meta.resolve(name))
   const program = `
     import { createBroker } from '${server}'
+    import { connect } from '${client}'
     const broker = await createBroker({ listen: { port: 0 }, log: 'none' })
-    const connection = broker.connect()
-    connection.write(Buffer.from('5741594201000000', 'hex'))
-    await new Promise((resolve) => { connection.onBytes = resolve })
+    const connection = await connect(broker, { log: () => {}, recovery: false })
+    await connection.declareQueue('goes in an hour', { expiresMs: 3_600_000 })
     await broker.close({ graceMs: 0 })
     console.log('closed')`
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 })
   t.equal(stdout, 'closed\n')
+})
+
+t.test('broker - TLS: somebody who says nothing in the handshake does not hold close() up', async (t) => {
+  const broker = await createBroker({ listen: { host: '127.0.0.1', port: 0 }, tls, log: 'none' })
+  const silent = connectSocket(broker.address!.port, '127.0.0.1')
+  await once(silent, 'connect')
+  await connect(`waybills://127.0.0.1:${broker.address!.port}`, { ...quiet, tls: { ca: certificate('authority.pem') } })
+  const startedAt = performance.now()
+  await broker.close({ graceMs: 0 })
+  t.ok(performance.now() - startedAt < 4_000, 'the time of a handshake is not waited for')
+  silent.destroy()
 })

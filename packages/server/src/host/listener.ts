@@ -10,13 +10,14 @@ import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/log.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import { land, landingSize, readByData } from './landing.js'
-import { isLoopback, SocketTransport } from './socket-transport.js'
+import { isLoopback, remoteOf, SocketTransport } from './socket-transport.js'
 
 /** Somebody whose TLS handshake is not over: there is no session for it yet. */
 export interface Caller {
   readonly address: string
   readonly local: boolean
   readonly arrivedAt: number
+  readonly canGiveWay: boolean
   giveWay(): void
 }
 
@@ -59,20 +60,20 @@ export async function listen(options: ListenOptions, home: ListenerHome): Promis
   const { host, port } = options
   const { buffer, from } = home.landing()
   const shared = { buffer, from, to: from + landingSize }
-  const start = (host: string, port: number): Promise<Server> => bind(makeServer(options, home, shared), host, port, options.log)
+  const start = (host: string, port: number): Promise<Door> => bind(makeDoor(options, home, shared), host, port, options.log)
 
   if (host !== 'localhost') return listenerOf([await start(host, port)])
   const first = await start('127.0.0.1', port).catch(ignoreMissing)
-  const samePort = first === undefined ? port : (first.address() as AddressInfo).port
+  const samePort = first === undefined ? port : (first.server.address() as AddressInfo).port
   const second = await start('::1', samePort).catch((error: NodeJS.ErrnoException) => {
     // Whoever has that port of ::1 took it before we took ours of 127.0.0.1 by chance.
     if (port === 0 && error.code === 'EADDRINUSE') return undefined
-    first?.close()
+    first?.server.close()
     return ignoreMissing(error)
   })
-  const servers = [first, second].filter((server) => server !== undefined)
-  if (servers.length === 0) throw Object.assign(new Error('localhost has no address on this machine'), { code: 'EADDRNOTAVAIL' })
-  return listenerOf(servers)
+  const doors = [first, second].filter((door) => door !== undefined)
+  if (doors.length === 0) throw Object.assign(new Error('localhost has no address on this machine'), { code: 'EADDRNOTAVAIL' })
+  return listenerOf(doors)
 }
 
 /** The machine may have no such address. */
@@ -80,33 +81,44 @@ function ignoreMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'EADDRNOTAVAIL' && error.code !== 'EAFNOSUPPORT') throw error
 }
 
-function listenerOf(servers: readonly Server[]): Listener {
+/** One address that is listened to. */
+interface Door {
+  readonly server: Server
+  /** Ends those whose handshake is not over. */
+  hangUp(): void
+}
+
+function listenerOf(doors: readonly Door[]): Listener {
   return {
-    address: servers[0].address() as AddressInfo,
+    address: doors[0].server.address() as AddressInfo,
     close: async () => {
-      await Promise.all(servers.map((server) => new Promise<void>((done) => server.close(() => done()))))
+      const closed = doors.map(({ server }) => new Promise<void>((done) => server.close(() => done())))
+      for (const door of doors) door.hangUp()
+      await Promise.all(closed)
     },
   }
 }
 
-function bind(server: Server, host: string, port: number, log: Logger): Promise<Server> {
+function bind(door: Door, host: string, port: number, log: Logger): Promise<Door> {
+  const { server } = door
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog }, () => {
       server.off('error', reject)
       server.on('error', (error) => log('error', 'listener-failed', { error }))
-      resolve(server)
+      resolve(door)
     })
   })
 }
 
-function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingPlace): Server {
+function makeDoor(options: ListenOptions, home: ListenerHome, shared: LandingPlace): Door {
   const { tls, clock, log } = options
   const common = { pauseOnConnect: true, noDelay: true, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs }
   if (tls === undefined) {
-    return createTcpServer(common, (socket) => {
+    const server = createTcpServer(common, (socket) => {
       connect(home, (reader) => land(socket, shared, reader), false, clock.now())
     })
+    return { server, hangUp: () => undefined }
   }
   const server = createTlsServer({
     ...common,
@@ -121,9 +133,9 @@ function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingP
   })
   const callers = new Map<string, Caller>()
   server.on('connection', (socket: Socket) => {
-    const key = nameOf(socket)
+    const key = remoteOf(socket)
     const address = socket.remoteAddress ?? ''
-    const caller = { address, local: isLoopback(address), arrivedAt: clock.now(), giveWay: () => socket.destroy() }
+    const caller = { address, local: isLoopback(address), arrivedAt: clock.now(), canGiveWay: true, giveWay: () => socket.destroy() }
     if (!home.reception.enter(caller)) {
       log('warn', 'connection-dropped', { remote: key })
       socket.destroy()
@@ -137,7 +149,8 @@ function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingP
   })
   server.on('secureConnection', (socket: TLSSocket) => {
     socket.allowHalfOpen = true
-    const caller = callers.get(nameOf(socket))
+    const caller = callers.get(remoteOf(socket))
+    callers.delete(remoteOf(socket))
     if (caller !== undefined) home.reception.leave(caller)
     const read = (reader: Parameters<typeof readByData>[1]) => {
       readByData(socket, reader)
@@ -146,10 +159,15 @@ function makeServer(options: ListenOptions, home: ListenerHome, shared: LandingP
     connect(home, read, true, caller?.arrivedAt ?? clock.now())
   })
   server.on('tlsClientError', (error, socket) => {
-    log('info', 'tls-failed', { remote: nameOf(socket), error })
+    log('info', 'tls-failed', { remote: remoteOf(socket), error })
     socket.destroy()
   })
-  return server
+  return {
+    server,
+    hangUp: () => {
+      for (const caller of callers.values()) caller.giveWay()
+    },
+  }
 }
 
 /** `read`: has a socket read from, and returns the one to use. */
@@ -172,8 +190,4 @@ function connect(
   handler = home.accept(transport, arrivedAt)
   socket.on('end', () => handler.ended())
   socket.on('close', () => handler.closed(reason))
-}
-
-function nameOf(socket: Socket): string {
-  return `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
 }

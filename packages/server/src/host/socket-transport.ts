@@ -21,7 +21,7 @@ export class SocketTransport implements Transport {
   constructor(socket: Socket, tls: boolean, written: () => void) {
     this.#socket = socket
     this.tls = tls
-    this.remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+    this.remote = remoteOf(socket)
     this.local = isLoopback(socket.remoteAddress)
     this.#written = written
   }
@@ -65,6 +65,12 @@ export class SocketTransport implements Transport {
   destroy(): void {
     this.#socket.destroy()
   }
+}
+
+/** `10.0.0.7:50412`, `[2001:db8::1]:50412` */
+export function remoteOf({ remoteAddress = '?', remotePort = 0 }: Socket): string {
+  const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '')
+  return address.includes(':') ? `[${address}]:${remotePort}` : `${address}:${remotePort}`
 }
 
 export function isLoopback(address: string | undefined): boolean {

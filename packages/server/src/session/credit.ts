@@ -105,7 +105,7 @@ export class PublisherCredit {
     const needed = Math.max(0, holder.neededSize - left)
     if (needed === 0 && left * 2 > window && leftCount * 2 * bytesPerMessage > window) return
     if (this.#waiting.has(holder)) {
-      if (holder.mayUseReserve()) this.serve()
+      if (holder.mayUseReserve() && this.#serveOne(holder)) this.#waiting.delete(holder)
       return
     }
     if (this.#waiting.size === 0 || holder.mayUseReserve()) {
@@ -117,11 +117,7 @@ export class PublisherCredit {
         return
       }
       holder.creditWindow = Math.max(creditSizeFirst, window / 2)
-      const least = leastOf(holder)
-      if (room >= least || (needed > 0 && this.#free(holder) >= needed)) {
-        this.#grant(holder, room >= least ? least : needed)
-        return
-      }
+      if (this.#serveOne(holder)) return
     }
     if (needed > 0 || left * 4 < window || leftCount * 4 * bytesPerMessage < window) this.#wait(holder)
   }
@@ -135,16 +131,9 @@ export class PublisherCredit {
         break
       }
       if (isLineStopped && !holder.mayUseReserve()) continue
-      const needed = Math.max(0, holder.neededSize - holder.creditLeft)
-      const least = leastOf(holder)
-      if (this.#windowRoom(holder) >= least) this.#grant(holder, least)
-      else if (needed > 0 && this.#free(holder) >= needed) this.#grant(holder, needed)
-      else {
-        // Unused grants of others may be in the way of a window; only who is short of memory itself stops the line.
-        if (this.#isShort(holder)) isLineStopped = true
-        continue
-      }
-      this.#waiting.delete(holder)
+      if (this.#serveOne(holder)) this.#waiting.delete(holder)
+      // Unused grants of others may be in the way of a window; only who is short of memory itself stops the line.
+      else if (this.#isShort(holder)) isLineStopped = true
     }
     this.#judge(isLineStopped)
   }
@@ -160,6 +149,16 @@ export class PublisherCredit {
     let unused = 0
     for (const holder of holders) unused += holder.creditLeft
     assert.equal(unused, this.#unused)
+  }
+
+  /** A first window, or what is needed. False: there is not enough for it. */
+  #serveOne(holder: CreditHolder): boolean {
+    const least = leastOf(holder)
+    const needed = Math.max(0, holder.neededSize - holder.creditLeft)
+    if (this.#windowRoom(holder) >= least) this.#grant(holder, least)
+    else if (needed > 0 && this.#free(holder) >= needed) this.#grant(holder, needed)
+    else return false
+    return true
   }
 
   #wait(holder: CreditHolder): void {

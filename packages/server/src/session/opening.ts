@@ -73,6 +73,11 @@ export class Opening {
     return this.#stage === 'preface'
   }
 
+  /** Whether it is the other end that keeps us waiting. */
+  get canGiveWay(): boolean {
+    return this.#stage === 'preface' || this.#stage === 'hello'
+  }
+
   /** Takes the preface off the first bytes; returns where frames begin, or -1. */
   readPreface(bytes: Uint8Array, from: number, to: number): number {
     const take = Math.min(prefaceSize - this.#firstSize, to - from)

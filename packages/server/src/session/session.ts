@@ -109,7 +109,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
 
   /** Address of the other end, without port. */
   get address(): string {
-    return this.transport.remote.replace(/:\d+$/, '')
+    return this.transport.remote.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  }
+
+  get canGiveWay(): boolean {
+    return this.#opening?.canGiveWay ?? false
   }
 
   get local(): boolean {
@@ -386,7 +390,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
 
   closed(reason: string): void {
     if (this.state === 'closed') return
-    const { connection, transport } = this
+    const { connection, transport, receivedSize } = this
     const wasOpening = this.#opening !== undefined
     if (this.state !== 'closing') this.#release()
     this.state = 'closed'
@@ -395,7 +399,14 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     this.liveness.stop()
     this.#opening = undefined
     this.#home.closed(this)
-    this.shard.log(wasOpening ? 'debug' : 'info', 'connection-closed', { connection, remote: transport.remote, reason })
+    this.shard.log(wasOpening ? 'debug' : 'info', 'connection-closed', {
+      connection,
+      remote: transport.remote,
+      reason,
+      publishedCount: this.channels.publishedCount,
+      deliveredCount: this.channels.deliveredCount,
+      receivedSize,
+    })
   }
 
   /** Everything that the connection had goes back to the broker. */

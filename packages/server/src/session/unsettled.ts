@@ -17,6 +17,8 @@ import type { Meter } from './meter.js'
 const firstCapacity = 16
 /** A larger ring that has emptied is given back. */
 const idleCapacity = 64 * 1024
+/** A ring longer than this is squeezed as soon as three quarters of it are settled. */
+const sparseSpan = 1024
 /** Bytes of a place in the ring. */
 const placeSize = 28
 
@@ -97,7 +99,12 @@ export class Unsettled {
     if (this.count === 0) {
       this.#head = this.#tail = 0
       if (this.#mask >= idleCapacity) this.#resize(firstCapacity)
-    } else while (this.#sizes[this.#head & this.#mask] === 0) this.#head++
+    } else {
+      while (this.#sizes[this.#head & this.#mask] === 0) this.#head++
+      const span = this.#tail - this.#head
+      // Else whoever settles the same range again and again would make us look through all of it each time.
+      if (span > sparseSpan && this.count * 4 < span) this.#resize(capacityFor(this.count))
+    }
     return settled
   }
 
@@ -172,4 +179,9 @@ export class Unsettled {
     this.#head = 0
     this.#tail = count
   }
+}
+
+/** A power of 2 that leaves as much room again. */
+function capacityFor(count: number): number {
+  return Math.max(firstCapacity, 2 ** Math.ceil(Math.log2(2 * count)))
 }

@@ -14,6 +14,8 @@ export interface Guest {
   readonly local: boolean
   /** Milliseconds of the clock. */
   readonly arrivedAt: number
+  /** Not while it waits for us: for its password to be checked. */
+  readonly canGiveWay: boolean
   /** Its place is needed: it ends. */
   giveWay(): void
 }
@@ -73,15 +75,18 @@ export class Reception {
 /** Makes room for one more if it can. Who gives way leaves the set by itself. */
 function isRoom(guests: Set<Guest>, limit: number, now: number): boolean {
   if (guests.size < limit) return true
-  const [oldest] = guests
-  if (now - oldest!.arrivedAt < chanceMs) return guests.size < limit * burst
-  oldest!.giveWay()
+  for (const guest of guests) {
+    if (now - guest.arrivedAt < chanceMs) break
+    if (!guest.canGiveWay) continue
+    guest.giveWay()
+    break
+  }
   return guests.size < limit * burst
 }
 
 /** Addresses that one sender can have as many of as it likes count as one: the first 64 bits of version 6. */
 function neighbourhood(address: string): string {
-  if (!address.includes(':') || address.includes('.')) return address
+  if (!address.includes(':')) return address
   const [head = '', tail] = address.split('%')[0]!.split('::')
   const groups = head === '' ? [] : head.split(':')
   const last = tail === undefined || tail === '' ? [] : tail.split(':')

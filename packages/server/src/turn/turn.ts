@@ -82,6 +82,7 @@ export class Turn implements SessionHome {
   #armedAt = Infinity
   #now: number
   #drain: Drain | undefined
+  #isStopped = false
 
   constructor(options: TurnOptions) {
     this.clock = options.clock
@@ -174,6 +175,7 @@ export class Turn implements SessionHome {
 
   /** One turn. */
   readonly run = (): void => {
+    if (this.#isStopped) return
     const now = this.clock.now()
     this.#now = this.broker.now = now
     this.timers.advance(now, this)
@@ -214,6 +216,7 @@ export class Turn implements SessionHome {
 
   /** Nothing will happen any more. */
   stop(): void {
+    this.#isStopped = true
     for (const session of [...this.sessions]) session.transport.destroy()
     this.clock.arm(Infinity, this.run)
   }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
+import { remoteOf } from '../../dist/host/socket-transport.js'
 import { certificate, dial, startListener, tls } from './sockets.js'
 import { testTransport } from './transport-contract.js'
 
@@ -102,6 +103,14 @@ t.test('listener - a reset of the other end closes the connection with its reaso
   await handler.until(() => handler.told.includes('closed'))
   t.same(handler.told, ['closed'])
   await listener.close()
+})
+
+t.test('socket transport - a remote end has a name that says where its port begins', async (t) => {
+  const name = (remoteAddress: string | undefined) => remoteOf({ remoteAddress, remotePort: 7 } as Socket)
+  t.equal(name('10.0.0.1'), '10.0.0.1:7')
+  t.equal(name('::ffff:10.0.0.1'), '10.0.0.1:7')
+  t.equal(name('2001:db8::1'), '[2001:db8::1]:7')
+  t.equal(name(undefined), '?:7')
 })
 
 t.test('TLS - a client that trusts the authority gets through, one that does not ends the handshake', async (t) => {

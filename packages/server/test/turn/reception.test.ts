@@ -8,6 +8,7 @@ class Visitor implements Guest {
   readonly address: string
   readonly arrivedAt: number
   readonly local: boolean
+  canGiveWay = true
   gaveWay = false
   readonly #reception: Reception
 
@@ -35,6 +36,17 @@ t.test('limit unauthenticatedCountMax - beyond it the oldest that has had its ch
     [true, ...new Array(10).fill(false)],
   )
   t.equal(reception.count, 10)
+})
+
+t.test('reception - who waits for us, for its password to be checked, keeps its place', async (t) => {
+  const reception = new Reception(limits)
+  const visitors = Array.from({ length: 12 }, (_, i) => new Visitor(reception, `10.0.${i}.1`, 1_000 + 20 * i))
+  visitors[0]!.canGiveWay = false
+  for (const visitor of visitors) t.ok(reception.enter(visitor))
+  t.same(
+    visitors.slice(0, 4).map(({ gaveWay }) => gaveWay),
+    [false, true, true, false],
+  )
 })
 
 t.test('reception - clients that come all at once get twice as many places, as nobody has had a chance yet', async (t) => {
