@@ -37,6 +37,10 @@ export class ConsumerRing {
     return false
   }
 
+  get highestPriority(): number {
+    return this.#levels[0]?.priority ?? 0
+  }
+
   /** The next that can take a record of this size; its turn is then over. Costs as many steps as there are consumers without credit. */
   next(size: number): Consumer | undefined {
     for (const level of this.#levels) {

@@ -145,7 +145,8 @@ export class Queue implements Timed, DeliverySource {
       if (consumer === undefined) return
       const { size: among } = this.consumers
       let share = among === 1 ? lane.readyCount : Math.min(shareMax, Math.max(1, Math.floor(lane.readyCount / (2 * among))))
-      if (consumer.once) share = 1
+      // Somebody of higher priority may have room for the next, if it is smaller.
+      if (consumer.once || consumer.priority < this.consumers.highestPriority) share = 1
       for (;;) {
         share -= this.#deliverRun(consumer, place, share)
         if (share <= 0) break
