@@ -15,7 +15,7 @@ function breach(name: ErrorName, bytes: (scene: Scene) => Buffer): Misdeed {
     const broken = bytes(scene)
     peer.world.checkers.expectBreach(connection, peer.sentSize, [name])
     peer.send(broken)
-    peer.state = 'closing'
+    peer.fallSilent()
   }
 }
 

@@ -24,6 +24,7 @@ export class RawPeer implements RawChannelHome {
   state: 'offline' | 'connecting' | 'open' | 'closing' = 'offline'
   #reader = new PlainReader()
   #correlation = 0
+  #isSilent = false
   readonly #waiting = new Map<number, (answer: Answer) => void>()
   #heartbeat: Event | undefined
   #nextChannel = 1
@@ -61,6 +62,7 @@ export class RawPeer implements RawChannelHome {
 
   connect(weather: Weather = this.world.isCalm ? fairWeather() : randomWeather(this.random), hello: object = {}): void {
     this.state = 'connecting'
+    this.#isSilent = false
     this.sentSize = 0
     this.#reader = new PlainReader()
     const connection = this.world.network.connect(
@@ -121,8 +123,14 @@ export class RawPeer implements RawChannelHome {
     this.state = 'closing'
   }
 
+  /** It says nothing more on this connection. */
+  fallSilent(): void {
+    this.#isSilent = true
+    this.state = 'closing'
+  }
+
   send(bytes: Buffer): void {
-    if (this.connection!.client.isLeaving) return
+    if (this.#isSilent || this.connection!.client.isLeaving) return
     this.sentSize += bytes.length
     this.connection!.client.write(bytes)
   }
