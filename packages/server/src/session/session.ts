@@ -51,7 +51,7 @@ export interface SessionHome extends Shard {
 }
 
 /** Answers that a connection gets in a turn, and is not read any further: so that one that asks without end does not hold up the others. */
-const repliesPerTurn = 256
+const repliesPerTurn = 64
 
 /** How long somebody who has not said who it is, or whom a stopping broker waits for, may take to hear why it has to go. */
 const shortLingerMs = 1_000
