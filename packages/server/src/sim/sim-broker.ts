@@ -3,7 +3,8 @@
  *
  *     clients ─▶ SimNetwork ─▶ door: checkers, trace ─▶ Turn          time passes by `step`, from one thing that happens to the next
  */
-import type { ErrorName } from '@waybill/protocol'
+import type { ErrorName, FrameSink } from '@waybill/protocol'
+import type { TransportHandler } from '../ports/transport.js'
 import { Turn, type TurnLimits, type TurnOptions } from '../turn/turn.js'
 import { Checkers } from './checkers/checkers.js'
 import { SimClock } from './clock.js'
@@ -49,6 +50,11 @@ export const simLimits: TurnLimits = {
   heartbeatMs: 20_000,
 }
 
+/** A session; a connection that is dropped at the door has none. */
+function isSink(handler: object): handler is FrameSink {
+  return 'frame' in handler
+}
+
 const everything = { user: 'somebody', refusal: () => undefined, monitorRefusal: () => undefined }
 
 export class SimBroker {
@@ -90,7 +96,18 @@ export class SimBroker {
       clientLanding: { buffer: Buffer.alloc(256 * KiB), start: 0, size: 256 * KiB },
       readsByData,
     }
-    this.network = new SimNetwork(context, (transport) => this.turn.accept(transport))
+    this.network = new SimNetwork(context, (transport, connection) => this.#watched(this.turn.accept(transport), connection))
+  }
+
+  /** The checkers are told of each frame as the session gets it: which may be a turn or more after its bytes have come. */
+  #watched(handler: TransportHandler, connection: DoorConnection): TransportHandler {
+    if (!isSink(handler)) return handler
+    const frame = handler.frame.bind(handler)
+    handler.frame = (bytes, type, flags, channel, correlation, from, to) => {
+      this.checkers.frame(connection, type, channel, correlation, to - from)
+      frame(bytes, type, flags, channel, correlation, from, to)
+    }
+    return handler
   }
 
   /** A stream of its own for each purpose. */

@@ -113,6 +113,11 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#session(connection).arrived(bytes)
   }
 
+  /** A session of the broker gets a frame, and will carry it out. */
+  frame(connection: DoorConnection, type: number, channel: number, correlation: number, bodySize: number): void {
+    this.#session(connection).frame(type, channel, correlation, bodySize)
+  }
+
   written(connection: DoorConnection, bytes: Buffer): void {
     this.#session(connection)
     this.#told.get(connection.number)!.written(bytes)

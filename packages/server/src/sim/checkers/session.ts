@@ -1,11 +1,11 @@
 /**
  * One connection as it must be, told by nothing but the bytes that pass the broker's door on it.
  *
- *     arrived ─▶ frames ─▶ what each must do, and be answered ─┐
- *     written ─▶ frames ─▶ compared with it (told.ts) ◀────────┘
+ *     arrived ─▶ frames ─▶ carried out: what each must do, and be answered ─┐
+ *     written ─▶ frames ─▶ compared with it (told.ts) ◀─────────────────────┘
  *
- * What a frame does is done here when it arrives, a piece of bytes at a time; the broker does it right after. So what it writes may
- * be about something that is over already here: a closed channel is kept until the turn ends.
+ * A frame is carried out here when the broker's session gets it, right before the broker does the same. What the broker writes while
+ * it does may be about something that is over already here: a closed channel is kept until the turn ends.
  */
 import { type ErrorName, FrameType } from '@waybill/protocol'
 import { expect } from '../failure.js'
@@ -43,6 +43,9 @@ export class ExpectedSession {
   readonly #lists = new Set<ExpectedList>()
   /** Channels that were closed by an error, or that an error has been sent for: frames for them are dropped in silence. */
   readonly #silent = new Set<number>()
+  /** Frames that have arrived, until the broker's session gets them. */
+  #inbox: PlainFrame[] = []
+  /** Frames that came behind HELLO, until it is answered; then the session gets them again. */
   #early: PlainFrame[] = []
   #hello: PlainFrame | undefined
   #breaksAt = Infinity
@@ -69,16 +72,39 @@ export class ExpectedSession {
     const frames = this.#up.push(bytes)
     for (const frame of frames) {
       if (frame.end > this.#breaksAt) break
-      if (this.state === 'open') this.#does(frame)
-      else if (this.state === 'authenticating') this.#early.push(frame)
-      else if (frame.type === FrameType.hello) {
-        this.state = 'authenticating'
-        this.#hello = frame
-      }
+      this.#inbox.push(frame)
     }
     this.#isBroken = this.#up.readSize + this.#up.restSize > this.#breaksAt
     if (this.#up.restSize === 0) this.partialSince = -1
     else if (this.partialSince < 0 || frames.length > 0) this.partialSince = this.home.now
+  }
+
+  /** The broker's session gets a frame: it must be the next that has arrived. */
+  frame(type: number, channel: number, correlation: number, bodySize: number): void {
+    if (this.state === 'over') return
+    const isEarly = this.state === 'open' && this.#early.length > 0
+    const frame = isEarly ? this.#early.shift() : this.#inbox.shift()
+    if (frame === undefined) {
+      expect(
+        this.#isBroken,
+        'frame',
+        () => `the broker reads a frame of type ${type} that connection ${this.connection.number} has not sent`,
+      )
+      return
+    }
+    const isSame = frame.type === type && frame.channel === channel && frame.correlation === correlation && frame.body.length === bodySize
+    const sent = `${frame.type}/${frame.channel}/${frame.correlation}, ${frame.body.length} bytes`
+    expect(
+      isSame,
+      'frame',
+      () => `connection ${this.connection.number} sent ${sent}, the broker reads ${type}/${channel}/${correlation}, ${bodySize} bytes`,
+    )
+    if (this.state === 'open') this.#does(frame)
+    else if (this.state === 'authenticating') this.#early.push(frame)
+    else if (type === FrameType.hello) {
+      this.state = 'authenticating'
+      this.#hello = frame
+    }
   }
 
   /** The broker's authenticator is about to say whether the peer may come in. */
@@ -88,8 +114,6 @@ export class ExpectedSession {
     this.#waits(this.#hello!, 'hello', name === undefined ? { test: fields({ keeps: 'nothing' }) } : refused(name))
     if (name !== undefined) return
     this.state = 'open'
-    for (const frame of this.#early) this.#does(frame)
-    this.#early = []
   }
 
   /** Everything that the connection had is given back. */

@@ -31,7 +31,7 @@ export interface Wire extends DoorConnection {
 
 /** Who sees everything that passes the broker's door, in the order in which the broker sees it. */
 export interface Doorkeeper {
-  /** Bytes that the broker is given next. */
+  /** Bytes that the broker is given next. It may read them then, or leave some of them for later. */
   arrived(connection: DoorConnection, bytes: Buffer): void
   /** Bytes that the broker has written. */
   written(connection: DoorConnection, bytes: Buffer): void

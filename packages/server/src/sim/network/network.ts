@@ -13,15 +13,17 @@ import { type PipeWeather, pieceSizeMax } from './pipe.js'
 
 export type { Weather } from './connection.js'
 
+export type Accept = (transport: Transport, connection: SimConnection) => TransportHandler
+
 export class SimNetwork {
   readonly #context: NetworkContext
-  readonly #accept: (transport: Transport) => TransportHandler
+  readonly #accept: Accept
   readonly #connections = new Set<SimConnection>()
   #nextNumber = 1
   /** No connection is accepted before then. */
   #refusingUntil = 0
 
-  constructor(context: NetworkContext, accept: (transport: Transport) => TransportHandler) {
+  constructor(context: NetworkContext, accept: Accept) {
     this.#context = context
     this.#accept = accept
   }
@@ -38,7 +40,7 @@ export class SimNetwork {
     this.#connections.add(connection)
     timeline.in(weather.up.latencyMs + weather.down.latencyMs, () => {
       if (timeline.now < this.#refusingUntil) connection.client.close(new Error('connect ECONNREFUSED'))
-      else clock.whenAwake(() => connection.establish(this.#accept), 0)
+      else clock.whenAwake(() => connection.establish((transport) => this.#accept(transport, connection)), 0)
     })
     return connection
   }
