@@ -45,12 +45,12 @@ async function playOnPaper(transcript: Transcript, pieceSize: number): Promise<v
   const stage = new Stage({ authenticator })
   const peer = stage.connect()
   const player = new TranscriptPlayer(transcript, 'client')
-  let looks = 0
+  let waitsSince = 0
   for (let action = player.next(); action.kind !== 'done'; action = player.next()) {
     switch (action.kind) {
       case 'send':
         for (let at = 0; at < action.bytes.length; at += pieceSize) peer.send(action.bytes.subarray(at, at + pieceSize))
-        looks = 0
+        waitsSince = 0
         break
       case 'pause':
         stage.pass(action.ms)
@@ -59,9 +59,11 @@ async function playOnPaper(transcript: Transcript, pieceSize: number): Promise<v
         peer.end()
         break
       case 'receive': {
-        // Passwords are checked on another thread.
-        if (looks++ > 2_000) throw new Error(`${transcript.name}: nothing comes at ${player.position}`)
-        if (looks > 2) await new Promise((resolve) => setImmediate(resolve))
+        // Passwords are checked on another thread; everything else has happened already.
+        const now = performance.now()
+        if (waitsSince === 0) waitsSince = now
+        else await new Promise((resolve) => setImmediate(resolve))
+        if (now - waitsSince > 20_000) throw new Error(`${transcript.name}: nothing comes at ${player.position}`)
         stage.clock.settle()
         player.receive(peer.heardBytes())
         if (peer.isOver) player.ended()
