@@ -19,6 +19,7 @@ export class SimClock implements Clock {
   #armed: Event | undefined
   #soon: (() => void) | undefined
   #stalledUntil = 0
+  #stalledMs = 0
   #wallJump = 0
 
   constructor(timeline: Timeline, random: Random) {
@@ -62,9 +63,16 @@ export class SimClock implements Clock {
     return this.#stalledUntil
   }
 
+  /** Milliseconds in which the process has been held up, or will have been when it goes on. */
+  get stalledMs(): number {
+    return this.#stalledMs
+  }
+
   /** The process gets no processor for so long. */
   stall(ms: number): void {
+    const from = Math.max(this.#stalledUntil, this.#timeline.now)
     this.#stalledUntil = Math.max(this.#stalledUntil, Math.ceil(this.#timeline.now + ms))
+    this.#stalledMs += Math.max(0, this.#stalledUntil - from)
   }
 
   /** Somebody sets the clock on the wall. */

@@ -5,10 +5,13 @@
  *     --steps N    steps of the busy days, at least (2,500)
  *     --raw        raw peers only, no client package
  *     --all        go on behind a seed that fails, with one line for each
+ *     --brief      one line for the seed that fails, and none if there is none
+ *     --faults     plant the faults of faults.ts instead, and see each found
  */
 import { parseArgs } from 'node:util'
 import { simulate, type SimulationOptions, type SimulationReport, Tally } from '../../dist/sim/index.js'
 import { ClientLife } from './client-life.js'
+import { isFound, plantAll } from './faults.js'
 
 const { values } = parseArgs({
   options: {
@@ -18,6 +21,8 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     raw: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
+    brief: { type: 'boolean', default: false },
+    faults: { type: 'boolean', default: false },
   },
 })
 
@@ -26,6 +31,10 @@ const linesMax = 80
 void main()
 
 async function main(): Promise<void> {
+  if (values.faults) {
+    plantFaults()
+    return
+  }
   const first = Number(values.seed)
   const count = Number(values.seeds)
   const tally = new Tally()
@@ -39,13 +48,27 @@ async function main(): Promise<void> {
       console.log(`seed ${seed}, step ${report.steps}: ${report.failure.message.slice(0, 400)}`)
       process.exitCode = 1
     } else if (report.failure !== undefined) {
-      await fail(report)
+      if (values.brief) console.log(`seed ${seed}, step ${report.steps}: ${report.failure.message}`)
+      else await fail(report)
+      process.exitCode = 1
       return
     }
   }
+  if (values.brief) return
   const seconds = (performance.now() - started) / 1000
   for (const [kind, times] of tally.entries()) console.log(`${String(times).padStart(10)} ${kind}`)
   console.log(`${count} seeds, ${steps} steps, ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s`)
+}
+
+function plantFaults(): void {
+  for (const found of plantAll()) {
+    const { fault, seed, check, message } = found
+    const how = seed === undefined ? 'NOT found' : `seed ${String(seed).padEnd(3)} ${check}`
+    console.log(`${isFound(found) ? '✓' : '✗'} ${fault.room.padEnd(26)} ${fault.what.padEnd(66)} ${how}`)
+    if (isFound(found)) continue
+    console.log(`    ${message}`)
+    process.exitCode = 1
+  }
 }
 
 function optionsOf(seed: number, print: ((line: string) => void) | undefined): SimulationOptions {

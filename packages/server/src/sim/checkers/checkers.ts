@@ -71,6 +71,10 @@ export class Checkers implements Doorkeeper, SessionHome {
     return this.#clock.now()
   }
 
+  get stalledMs(): number {
+    return this.#clock.stalledMs
+  }
+
   // ─── what the workload says of its own misdeeds ─────────────────────────
 
   /** With the byte at `at` of what it sends this peer breaks the protocol, and must be told one of these. */
@@ -191,6 +195,7 @@ export class Checkers implements Doorkeeper, SessionHome {
     for (const queue of [...this.names.queues.values(), ...this.#goneNow]) queue.turnEnds(this.batch)
     this.#goneNow = []
     for (const session of this.#sessions.values()) session.turnEnds()
+    for (const told of this.#told.values()) told.turnEnds()
     this.#expireQueues(turn)
     const { usedSize } = turn.broker
     const { unusedSize, budget } = turn.credit

@@ -23,6 +23,8 @@ export interface SessionHome {
   /** The broker's time. */
   readonly now: number
   readonly draining: boolean
+  /** Milliseconds in which the broker's process was held up. */
+  readonly stalledMs: number
   /** Whether a record of this size may be one too many for the memory there is. */
   mayBeFull(size: number): boolean
   /** What a record that was spoilt on purpose must be refused with. */

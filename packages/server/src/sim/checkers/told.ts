@@ -15,6 +15,8 @@ export type Breach = readonly (ErrorName | 'text' | 'version')[]
 
 const redeliveredFlag = 0x02
 const countsFlag = 0x04
+/** A timer may be so late. */
+const lateMsMax = 200
 
 export class Told {
   readonly #session: ExpectedSession
@@ -23,6 +25,9 @@ export class Told {
   #text = ''
   /** The batch in which it was told that the broker drains. */
   #drainsSince = Infinity
+  /** When something was written last, and how long the broker had been held up by then. */
+  #writtenAt = 0
+  #stalledBefore = 0
   /** The error that ends the connection has been told. */
   #lastWord: string | undefined
 
@@ -35,7 +40,21 @@ export class Told {
     this.#breach ??= breach
   }
 
+  /** Who has said nothing for half of the heartbeat interval says HEARTBEAT. [P-7.1] */
+  turnEnds(): void {
+    const { home, state, connection } = this.#session
+    if (state !== 'open' || this.heartbeatMs === 0 || this.#lastWord !== undefined || connection.broker.isClosing) return
+    const silentMs = home.now - this.#writtenAt - (home.stalledMs - this.#stalledBefore)
+    expect(
+      silentMs <= this.heartbeatMs / 2 + lateMsMax,
+      'heartbeat',
+      () => `connection ${connection.number} has been told nothing for ${silentMs} ms`,
+    )
+  }
+
   written(bytes: Buffer): void {
+    this.#writtenAt = this.#session.home.now
+    this.#stalledBefore = this.#session.home.stalledMs
     if (this.#breach?.includes('text') && this.#session.isBroken) {
       this.#text += bytes.toString('latin1')
       return

@@ -42,6 +42,10 @@ export class BrokerEnd implements Transport {
     this.#fixPlace()
   }
 
+  get isClosing(): boolean {
+    return this.#closing || this.#hasEnded
+  }
+
   get isClosed(): boolean {
     return this.#closed
   }

@@ -15,6 +15,8 @@ export interface DoorConnection {
     readonly arrivedAt: number
     readonly takenAt: number
     readonly pendingSize: number
+    /** Nothing more can be written to it. */
+    readonly isClosing: boolean
   }
   /** Whether the client has ended, or is about to. */
   readonly client: { readonly isLeaving: boolean }

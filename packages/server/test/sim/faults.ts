@@ -1,0 +1,234 @@
+/**
+ * Faults that are planted, one in a room, into copies of the compiled packages: the simulation has to find each of them, by the check
+ * that is there for it. `npm run sim -- --faults` plants them all.
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export interface PlantedFault {
+  readonly room: string
+  readonly what: string
+  /** Below `packages`. */
+  readonly file: string
+  /** Stands there once. */
+  readonly find: string
+  readonly put: string
+  /** The checks that may find it. */
+  readonly checks: readonly string[]
+}
+
+/** A fault is found within so many seeds. */
+const seedsMax = 150
+const packages = fileURLToPath(new URL('../../..', import.meta.url))
+
+export const faults: readonly PlantedFault[] = [
+  {
+    room: 'protocol, frame reader',
+    what: 'a byte too many is taken for a frame that came in pieces',
+    file: 'protocol/dist/frame-reader.js',
+    find: 'Math.min(frameSize - this.#carried, to - at)',
+    put: 'Math.min(frameSize - this.#carried + 1, to - at)',
+    checks: ['frame', 'fault'],
+  },
+  {
+    room: 'protocol, record check',
+    what: 'a property that nobody carries out is taken',
+    file: 'protocol/dist/record.js',
+    find: 'if ((mask & ~(delivered ? definedMask : supportedMask)) !== 0)',
+    put: 'if ((mask & ~definedMask) !== 0)',
+    checks: ['confirm'],
+  },
+  {
+    room: 'exchanges, topic trie',
+    what: '# stands for one word at most',
+    file: 'server/dist/broker/exchanges/topic-trie.js',
+    find: 'if (node.isHash)',
+    put: 'if (false)',
+    checks: ['route'],
+  },
+  {
+    room: 'routing, route cache',
+    what: 'routes outlive the bindings that they were made of',
+    file: 'server/dist/broker/routing/route-cache.js',
+    find: 'this.#base += this.#routes.length',
+    put: 'this.#base += 0',
+    checks: ['route', 'confirm', 'invented', 'answer', 'exception'],
+  },
+  {
+    room: 'store, slabs',
+    what: 'memory is used again while a write reads from it',
+    file: 'server/dist/broker/store/slabs.js',
+    find: 'if (this.#live[slab] !== 0 || this.#pins[slab] !== 0)',
+    put: 'if (this.#live[slab] !== 0)',
+    checks: ['pinned', 'damaged', 'exception', 'invented', 'invariants'],
+  },
+  {
+    room: 'session, outbox',
+    what: 'a slab is let go before the write that reads from it is over',
+    file: 'server/dist/session/outbox.js',
+    find: 'this.#marks[this.#first] <= complete',
+    put: 'this.#marks[this.#first] <= Infinity',
+    checks: ['pinned', 'damaged', 'exception', 'invented', 'invariants'],
+  },
+  {
+    room: 'queues, lane',
+    what: 'the last ready message comes first',
+    file: 'server/dist/broker/queues/lane.js',
+    find: '31 - Math.clz32(bits & -bits)',
+    put: '31 - Math.clz32(bits)',
+    checks: ['order'],
+  },
+  {
+    room: 'queues, dispatch',
+    what: 'what comes again does not say so',
+    file: 'server/dist/broker/queues/queue.js',
+    find: 'delivered | Meta.unsettled | Meta.redelivered',
+    put: 'delivered | Meta.unsettled',
+    checks: ['redelivered'],
+  },
+  {
+    room: 'queues, retries',
+    what: 'retries are spread too far',
+    file: 'server/dist/broker/broker.js',
+    find: 'const retrySpread = 0.2',
+    put: 'const retrySpread = 0.9',
+    checks: ['retry'],
+  },
+  {
+    room: 'session, unsettled ring',
+    what: 'the last message of a range stays unsettled',
+    file: 'server/dist/session/unsettled.js',
+    find: 'if (this.#tags[i] > last)',
+    put: 'if (this.#tags[i] >= last)',
+    checks: ['liveness', 'answer', 'exception', 'invented'],
+  },
+  {
+    room: 'session, confirms',
+    what: 'messages in different numbers of queues are told as one run',
+    file: 'server/dist/session/confirms.js',
+    find: 'this.#queueCounts[last] === queues &&',
+    put: '',
+    checks: ['route'],
+  },
+  {
+    room: 'session, credit',
+    what: 'what a channel has not used is never free again',
+    file: 'server/dist/session/credit.js',
+    find: 'this.#unused -= holder.creditLeft',
+    put: 'this.#unused -= 0',
+    checks: ['invariants', 'leak', 'memory'],
+  },
+  {
+    room: 'session, order of a flush',
+    what: 'the answer of a get overtakes its message',
+    file: 'server/dist/session/outgoing.js',
+    find: 'this.replies.writeBefore(output);',
+    put: 'this.replies.writeBefore(output); this.replies.writeAfter(output);',
+    checks: ['answer'],
+  },
+  {
+    room: 'session, bulk landing',
+    what: 'a slab is filled again while records lie in it',
+    file: 'server/dist/session/bulk-landing.js',
+    find: 'this.unread === this.filled && this.#slabs.isIdle(this.slab)',
+    put: 'this.unread === this.filled',
+    checks: ['damaged', 'pinned', 'invented', 'frame', 'exception'],
+  },
+  {
+    room: 'session, liveness',
+    what: 'nobody is sent a heartbeat',
+    file: 'server/dist/session/liveness.js',
+    find: 'this.#home.sendHeartbeat()',
+    put: 'undefined',
+    checks: ['heartbeat'],
+  },
+  {
+    room: 'turn, drain',
+    what: 'deliveries go on while the broker goes away',
+    file: 'server/dist/session/session.js',
+    find: 'return this.outgoing.held || this.isDraining',
+    put: 'return this.outgoing.held',
+    checks: ['drain'],
+  },
+  {
+    room: 'client, credit',
+    what: 'what waits is sent beyond the bytes of its credit',
+    file: 'client/dist/publishing/outbox.js',
+    find: 'if (window.next > this.#creditSequence || this.#sentSize + size > this.#creditSize) {',
+    put: 'if (window.next > this.#creditSequence) {',
+    checks: ['credit', 'fault'],
+  },
+  {
+    room: 'client, recovery',
+    what: 'who waits for a confirm is not told that the connection is lost',
+    file: 'client/dist/publishing/outbox.js',
+    find: 'else if ((flags & Flag.confirm) !== 0)\n                origin.refused(number, window.sizes[slot], key, false, unknown);',
+    put: '',
+    checks: ['liveness'],
+  },
+]
+
+export interface Found {
+  readonly fault: PlantedFault
+  /** Undefined: it got through. */
+  readonly seed: number | undefined
+  readonly check: string | undefined
+  readonly message: string
+}
+
+/** How often the text that a fault replaces stands in its file. */
+export function occurrences({ file, find }: PlantedFault): number {
+  return readFileSync(join(packages, file), 'utf8').split(find).length - 1
+}
+
+/** Plants one fault after another, and lets the simulation look for each. */
+export function* plantAll(chosen: readonly PlantedFault[] = faults): Iterable<Found> {
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-sim-faults-'))
+  try {
+    copyInto(folder)
+    for (const fault of chosen) yield plant(folder, fault)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function copyInto(folder: string): void {
+  mkdirSync(join(folder, 'node_modules/@waybill'), { recursive: true })
+  for (const name of ['protocol', 'client', 'server']) {
+    for (const part of ['package.json', 'dist'])
+      cpSync(join(packages, name, part), join(folder, 'packages', name, part), { recursive: true })
+    symlinkSync(join(folder, 'packages', name), join(folder, 'node_modules/@waybill', name), 'junction')
+  }
+  cpSync(join(packages, 'server/dist-test/sim'), join(folder, 'packages/server/dist-test/sim'), { recursive: true })
+  for (const name of ['ajv', 'lru-cache']) {
+    symlinkSync(realpathSync(join(packages, 'server/node_modules', name)), join(folder, 'node_modules', name), 'junction')
+  }
+}
+
+function plant(folder: string, fault: PlantedFault): Found {
+  const path = join(folder, 'packages', fault.file)
+  const good = readFileSync(path, 'utf8')
+  if (good.split(fault.find).length !== 2) throw new Error(`${fault.file} does not hold exactly once: ${fault.find}`)
+  writeFileSync(
+    path,
+    good.replace(fault.find, () => fault.put),
+  )
+  const main = join(folder, 'packages/server/dist-test/sim/main.js')
+  const { stdout, stderr } = spawnSync(process.execPath, [main, '--seeds', String(seedsMax), '--brief'], {
+    encoding: 'utf8',
+    timeout: 120_000,
+  })
+  writeFileSync(path, good)
+  const found = /^seed (\d+), step \d+: ([a-z ]+): (.*)/.exec(stdout)
+  if (found !== null) return { fault, seed: Number(found[1]), check: found[2], message: found[3]! }
+  // An assertion of the broker or a client that nobody catches ends the program.
+  const thrown = /^(\w*Error.*)$/m.exec(stderr)
+  return { fault, seed: thrown === null ? undefined : 0, check: thrown === null ? undefined : 'exception', message: thrown?.[1] ?? '' }
+}
+
+export function isFound({ fault, check }: Found): boolean {
+  return check !== undefined && fault.checks.includes(check)
+}
