@@ -3,6 +3,7 @@
  * meanwhile, and the broker's memory stays where it was.
  */
 import { preface } from '@waybill/protocol'
+import { hashPassword } from '@waybill/server'
 import t, { type Test } from 'tap'
 import { forSeeds, Random } from '../seeds.js'
 import { bytesOf } from '../stage/peer.js'
@@ -287,6 +288,31 @@ t.test('bad input - floods that ask and do not read the answers', (t) =>
     for (const attacker of attackers) attacker.end()
   }),
 )
+
+t.test('bad input - passwords are guessed by hundreds at a time: each is refused by name, and whoever is in is served', async (t) => {
+  const ada = { name: 'ada', passwordHash: await hashPassword('right'), permissions: { configure: ['*'], write: ['*'], read: ['*'] } }
+  await besiege(
+    t,
+    { users: [ada] },
+    async ({ port }, honest) => {
+      const guesses = Array.from({ length: 300 }, async (_, i) => {
+        const attacker = new Attacker(port)
+        await attacker.send(
+          Buffer.concat([
+            preface,
+            bytesOf([{ ...hello, json: { ...hello.json, user: i % 2 === 0 ? 'ada' : `user ${i}`, password: `guess ${i}` } }]),
+          ]),
+        )
+        await attacker.hears(/authenticationFailed|handshakeTimeout/)
+        attacker.end()
+        return /authenticationFailed|handshakeTimeout/.test(attacker.text)
+      })
+      await honest.serve(50)
+      t.ok((await Promise.all(guesses)).every(Boolean))
+    },
+    { user: 'ada', password: 'right' },
+  )
+})
 
 t.test('bad input - publishers that outrun everybody fill the budget and no more; a worker still gets its result through', (t) =>
   besiege(t, { limits: { memorySize: 24 * MiB, messageSizeMax: MiB } }, async (victim) => {

@@ -59,8 +59,9 @@ export class Honest {
     this.#connection = connection
   }
 
-  static async start(port: number): Promise<Honest> {
-    const connection = await connect(`waybill://127.0.0.1:${port}`, { log: () => undefined, recovery: false })
+  /** With a name and a password where the broker asks for them. */
+  static async start(port: number, credentials: { user?: string; password?: string } = {}): Promise<Honest> {
+    const connection = await connect(`waybill://127.0.0.1:${port}`, { log: () => undefined, recovery: false, ...credentials })
     await connection.declareQueue('honest')
     const honest = new Honest(connection)
     honest.#loop = honest.#run()
@@ -133,10 +134,15 @@ export class Attacker {
 }
 
 /** Starts a broker and an honest client, lets `attack` loose, and looks at what is left. */
-export async function besiege(t: Test, options: object, attack: (victim: Victim, honest: Honest) => Promise<void>): Promise<void> {
+export async function besiege(
+  t: Test,
+  options: object,
+  attack: (victim: Victim, honest: Honest) => Promise<void>,
+  credentials: { user?: string; password?: string } = {},
+): Promise<void> {
   const victim = await Victim.start(options)
   t.teardown(() => victim.stop())
-  const honest = await Honest.start(victim.port)
+  const honest = await Honest.start(victim.port, credentials)
   // So that what is made once is there: compiled code, slabs, schemas.
   await honest.serve(300)
   const before = await victim.memory()
