@@ -1,4 +1,6 @@
 /** A simulated broker without a workload: a test says who comes, what they do, and how the network is. */
+import type { Connection, ConnectOptions } from '@waybill/client'
+import { connectWith } from '@waybill/client/testing'
 import {
   drawProfile,
   fairWeather,
@@ -58,6 +60,48 @@ export class SmallWorld {
     return answer!
   }
 
+  /** A client of the client package. Each of its connections gets the weather of then. */
+  async connect(options: ConnectOptions, weather: () => Weather = fairWeather): Promise<Connection> {
+    const { timeline, network } = this.broker
+    const random = new Random(3)
+    const clock = {
+      now: () => 1_767_225_600_000 + timeline.now,
+      setTimeout: (callback: () => void, delayMs: number) => timeline.in(Math.max(0, delayMs), callback),
+      clearTimeout: (timer: unknown) => timeline.cancel(timer as Parameters<typeof timeline.cancel>[0]),
+      random: () => random.next(),
+    }
+    const transport = {
+      open: (_target: unknown, handlers: Parameters<typeof network.connect>[0]) => network.connect(handlers, weather()).client,
+    }
+    return this.kept(connectWith({ clock, transport }, 'waybill://simulated', { name: 'simulated', log: () => undefined, ...options }))
+  }
+
+  /** What a promise comes to, while everything else goes on. */
+  async kept<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false
+    const settle = (): void => {
+      isSettled = true
+    }
+    promise.then(settle, settle)
+    while (!isSettled) await this.step()
+    return promise
+  }
+
+  /** Lets everything happen that is due within so long, and what follows inside of clients. */
+  async goOn(ms: number): Promise<void> {
+    const { timeline } = this.broker
+    const end = timeline.now + ms
+    timeline.at(end, () => undefined)
+    await ticks()
+    while (timeline.next <= end) await this.step()
+  }
+
+  async step(): Promise<void> {
+    await ticks()
+    if (!this.broker.timeline.step()) throw new Error('nothing happens any more')
+    await ticks()
+  }
+
   until(isSo: () => boolean): void {
     while (!isSo()) if (!this.broker.timeline.step()) throw new Error('nothing happens any more')
   }
@@ -66,6 +110,7 @@ export class SmallWorld {
   pass(ms: number): void {
     const { timeline } = this.broker
     const end = timeline.now + ms
+    timeline.at(end, () => undefined)
     while (timeline.next <= end) timeline.step()
   }
 }
@@ -74,4 +119,15 @@ export class SmallWorld {
 export function narrow(capacity = 2_000): Weather {
   const { up, down } = fairWeather()
   return { up, down: { ...down, capacity } }
+}
+
+/** A path on which everything takes so long, each way. */
+export function distant(latencyMs: number): Weather {
+  const { up, down } = fairWeather()
+  return { up: { ...up, latencyMs }, down: { ...down, latencyMs } }
+}
+
+/** What follows from a step inside of clients. */
+async function ticks(): Promise<void> {
+  for (let round = 0; round < 3; round++) await new Promise<void>((resolve) => process.nextTick(resolve))
 }

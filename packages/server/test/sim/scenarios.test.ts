@@ -1,0 +1,100 @@
+/** What seeds of the simulation have found, understood: each in as few steps as it takes. */
+import { PublishError } from '@waybill/client'
+import { encodeControl, Flag, FrameType } from '@waybill/protocol'
+import t from 'tap'
+import { distant, SmallWorld } from './small-world.js'
+
+t.test('scenario - a queue whose consumer is cut off lives on for its time from then, however quiet it was before', async (t) => {
+  const world = new SmallWorld()
+  const consumer = world.client()
+  world.ask(consumer, FrameType.declareQueue, { queue: 'q', expiresMs: 2_000 })
+  world.ask(consumer, FrameType.consume, { consumer: 1, queue: 'q' })
+  world.pass(20_000)
+  consumer.peer.connection!.reset()
+  const host = world.broker.turn.broker.virtualHosts.get('default')!
+  world.pass(1_900)
+  t.ok(host.queue('q'), 'not counted from the last turn')
+  world.pass(200)
+  t.notOk(host.queue('q'))
+})
+
+t.test('scenario - the error that ends a connection is the last word: confirms and deliveries come before', async (t) => {
+  const world = new SmallWorld()
+  const { peer, channel } = world.client()
+  world.ask({ peer, channel }, FrameType.declareQueue, { queue: 'q' })
+  channel.publish([channel.record('', 'q', 100, undefined)], Flag.confirm)
+  peer.request(FrameType.get, channel.id, { consumer: 1, queue: 'q' }, () => undefined)
+  world.broker.checkers.expectBreach(peer.connection!, peer.sentSize, ['frameUnexpected'])
+  peer.send(encodeControl(FrameType.hello, 0, 1_000, { client: { product: 'raw', version: '1' } }))
+  world.pass(100)
+  t.equal(world.broker.tally.of('deliveries'), 1)
+  t.equal(world.broker.tally.of('ended by frameUnexpected'), 1)
+})
+
+t.test('scenario - a large message that waits for credit when its channel is closed takes no connection with it', async (t) => {
+  const world = new SmallWorld()
+  const connection = await world.connect({}, () => distant(300))
+  await world.kept(connection.declareQueue('q'))
+  const channel = await world.kept(connection.channel())
+  const published = channel.publish('', 'q', Buffer.alloc(200_000))
+  const rejected = published.catch((error: unknown) => error)
+  // Its credit comes when CLOSE is on its way already.
+  await world.kept(channel.close({ timeoutMs: 100 }))
+  const error = (await rejected) as PublishError
+  t.ok(error instanceof PublishError)
+  t.match(error, { code: 'CLOSED', stored: 'no' })
+  t.equal(connection.status.state, 'connected')
+  t.match(await world.kept(connection.checkQueue('q')), { messageCount: 0 })
+})
+
+t.test('scenario - a consumer closed while the broker makes it is given nothing again and again', async (t) => {
+  const world = new SmallWorld()
+  const connection = await world.connect({}, () => distant(300))
+  await world.kept(connection.declareQueue('slow'))
+  await world.kept(connection.declareQueue('q'))
+  await world.kept(
+    Promise.all([connection.sendToQueue('slow', 'a'), ...Array.from({ length: 20 }, () => connection.sendToQueue('q', 'b'))]),
+  )
+  const channel = await world.kept(connection.channel())
+  const sleep = (): Promise<void> => new Promise((resolve) => world.broker.timeline.in(10_000, resolve))
+  await world.kept(channel.consume('slow', sleep))
+  await world.goOn(1_000)
+  const made = channel.consume('q', () => undefined).catch((error: unknown) => error)
+  const closed = channel.close({ timeoutMs: 20_000 })
+  await world.kept(closed)
+  t.match(await made, { code: 'CLOSED' })
+  t.ok(world.broker.tally.of('deliveries') < 100, `${world.broker.tally.of('deliveries')} deliveries`)
+  t.match(await world.kept(connection.checkQueue('q')), { messageCount: 20 })
+})
+
+t.test('scenario - a message that was sent before and is refused the second time may be stored', async (t) => {
+  const world = new SmallWorld()
+  let latencyMs = 0.1
+  const connection = await world.connect({ unconfirmed: 'resend', recovery: { backoffMs: 10 } }, () => distant(latencyMs))
+  const other = world.client()
+  world.ask(other, FrameType.declareQueue, { queue: 'q' })
+  latencyMs = 100
+  const sent = connection.publish('', 'q', 'x', { mandatory: true }).catch((error: unknown) => error)
+  // It has been taken, and its confirm is lost.
+  while (world.broker.tally.of('frame publish') === 0) await world.step()
+  const [first] = world.broker.network.connections
+  first!.cut('down')
+  await world.goOn(10)
+  first!.reset()
+  world.ask(other, FrameType.deleteQueue, { queue: 'q' })
+  t.match(await world.kept(sent), { code: 'UNROUTABLE', stored: 'unknown' })
+})
+
+t.test('scenario - who waits for a publisher that is closed is told', async (t) => {
+  const world = new SmallWorld()
+  const connection = await world.connect({}, () => distant(300))
+  await world.kept(connection.declareQueue('q'))
+  // It waits for credit, and makes every publisher of its channel full.
+  const large = connection.publish('', 'q', Buffer.alloc(200_000))
+  const publisher = connection.publisher('')
+  t.ok(publisher.full)
+  const ready = publisher.ready().catch((error: unknown) => error)
+  await world.kept(publisher.close())
+  t.match(await world.kept(ready), { code: 'CLOSED' })
+  t.match(await world.kept(large), { queues: 1 })
+})
