@@ -117,7 +117,7 @@ t.test('serve - a second SIGTERM does not wait either', async (t) => {
 t.test('serve - what did not finish in time is not called done', async (t) => {
   const io = new FakeIo()
   const broker = fakeBroker({ unsettledCount: 1 })
-  let now = performance.now()
+  let now = Math.floor(performance.now()) // whole, so that the difference below is exact
   t.intercept(performance, 'now', { value: () => now })
   const ended = serve(['--drain-ms', '100'], io, broker.start)
   await io.printed('README.md')
