@@ -251,7 +251,34 @@ export class Checkers implements Doorkeeper, SessionHome {
       }
     }
     this.#checkIds()
+    for (const queue of this.names.queues.values()) this.#checkAgainst(queue)
     for (const queue of [...this.names.queues.values(), ...this.#gone]) this.#checkSums(queue)
+  }
+
+  /** The broker's queue holds what must be there, and has counted what has become of the rest. */
+  #checkAgainst(queue: ExpectedQueue): void {
+    const real = this.#turn!.broker.virtualHosts.get('default')!.queue(queue.name)
+    if (real === undefined) fail('counts', `queue '${queue.name}' is not there`)
+    const [least, most] = queue.liveRange()
+    const { liveCount, counters } = real
+    expect(liveCount >= least && liveCount <= most, 'counts', () => {
+      const first = [...queue.live()].find((copy) => !copy.maybeSent)
+      return `queue '${queue.name}' holds ${liveCount} messages, there must be ${least} to ${most}; the first of them is ${first?.message.name}`
+    })
+    if (least !== most || !queue.isSure) return
+    const { ends, publishedCount: published, requeuedCount: requeued, retriedCount: retried } = queue
+    const expected: Record<string, number> = {
+      published,
+      requeued,
+      retried,
+      acked: ends.acked,
+      rejected: ends.rejected,
+      purged: ends.purged,
+    }
+    for (const [name, count] of Object.entries(expected)) {
+      const counted = (counters as unknown as Record<string, number>)[name]
+      expect(counted === count, 'counts', () => `queue '${queue.name}' has counted ${counted} ${name}, it were ${count}`)
+    }
   }
 
   #checkIds(): void {

@@ -126,6 +126,18 @@ export class ExpectedQueue {
     return [least, most]
   }
 
+  /** Least and most messages that can be there, in whatever state. */
+  liveRange(): readonly [number, number] {
+    let maybe = 0
+    if (this.#hasMaybeSent) for (const copy of this.live()) if (copy.maybeSent && copy.state === 'ready') maybe++
+    return [this.liveCount - maybe, this.liveCount]
+  }
+
+  /** Whether everything that was delivered has been seen: what a `get` makes the broker deliver may be lost with its connection before. */
+  get isSure(): boolean {
+    return this.#gotIn < 0
+  }
+
   isBlurred(batch: number): boolean {
     return this.#gotIn === batch
   }
