@@ -37,6 +37,8 @@ export class ClientLife implements Peer {
   #consumers: Consumer[] = []
   #publishers: Publisher[] = []
   #held: Message[] = []
+  /** Names of messages that the program has settled for good. */
+  readonly #settled = { acked: new Set<string>(), rejected: new Set<string>() }
   readonly #pending = new Set<string>()
   #promiseCount = 0
   #isLeaving = false
@@ -135,8 +137,14 @@ export class ClientLife implements Peer {
       random: () => random.next(),
     }
     const transport = {
-      open: (_target: unknown, handlers: Parameters<typeof network.connect>[0]) =>
-        network.connect(handlers, this.#world.isCalm ? fairWeather() : randomWeather(this.#random)).client,
+      open: (_target: unknown, handlers: Parameters<typeof network.connect>[0]) => {
+        const { number, client } = network.connect(handlers, this.#world.isCalm ? fairWeather() : randomWeather(this.#random))
+        this.#world.checkers.watchSettlements(
+          number,
+          (message, outcome) => !/^\d+\.\d+$/.test(message) || this.#settled[outcome].has(message),
+        )
+        return client
+      },
     }
     return { clock, transport }
   }
@@ -378,6 +386,8 @@ export class ClientLife implements Peer {
     if (random.chance(0.7)) await this.#sleep(random.spread(1, 100) - 1)
     this.#look(message)
     const end = random.weighted({ return: 85, throw: 6, retry: 5, reject: 4 })!
+    if (end === 'return') this.#note(message, 'acked')
+    if (end === 'reject') this.#note(message, 'rejected')
     if (end === 'throw') throw new Error('the handler does not like it')
     if (end === 'retry') throw new RetryError('not now', { delayMs: random.spread(1, 300) })
     if (end === 'reject') throw new RejectError('never')
@@ -427,6 +437,11 @@ export class ClientLife implements Peer {
     if (!isQuestion && readBody(content) === undefined) this.#fail(`message ${id} of queue '${queue}' is damaged: ${content.length} bytes`)
   }
 
+  #note({ content }: Message, outcome: 'acked' | 'rejected'): void {
+    const identity = readBody(content)
+    if (identity !== undefined) this.#settled[outcome].add(nameOf(identity))
+  }
+
   #hold(message: Message): void {
     this.#look(message)
     this.#held.push(message)
@@ -436,6 +451,8 @@ export class ClientLife implements Peer {
   #settle(message: Message, random: Random): void {
     this.#look(message)
     const outcome = random.weighted({ ack: 80, requeue: 8, retry: 8, reject: 4 })!
+    if (outcome === 'ack') this.#note(message, 'acked')
+    if (outcome === 'reject') this.#note(message, 'rejected')
     if (outcome === 'retry') message.retry(random.chance(0.7) ? { delayMs: random.spread(1, 300) } : {})
     else message[outcome]()
   }

@@ -74,6 +74,14 @@ export const faults: readonly PlantedFault[] = [
     checks: ['pinned', 'damaged', 'exception', 'invented', 'invariants'],
   },
   {
+    room: 'broker',
+    what: 'one message in a few hundred does not get into its first queue',
+    file: 'server/dist/broker/broker.js',
+    find: 'for (let i = 0; i < queues.length; i++)',
+    put: 'for (let i = id % 197 === 0 ? 1 : 0; i < queues.length; i++)',
+    checks: ['order', 'counts', 'answer'],
+  },
+  {
     room: 'queues, lane',
     what: 'the last ready message comes first',
     file: 'server/dist/broker/queues/lane.js',
@@ -160,6 +168,14 @@ export const faults: readonly PlantedFault[] = [
     find: 'if (window.next > this.#creditSequence || this.#sentSize + size > this.#creditSize) {',
     put: 'if (window.next > this.#creditSequence) {',
     checks: ['credit', 'fault'],
+  },
+  {
+    room: 'client, settlements',
+    what: 'settlements with a gap between them are told as one range',
+    file: 'client/dist/consuming/settlements.js',
+    find: 'this.#firsts[last] + this.#counts[last] === firstTag',
+    put: 'this.#firsts[last] + this.#counts[last] <= firstTag',
+    checks: ['settled', 'liveness', 'exception'],
   },
   {
     room: 'client, recovery',

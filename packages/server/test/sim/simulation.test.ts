@@ -31,6 +31,7 @@ const outcomes = [
   'messages rejected',
   'messages sent',
   'queues expired',
+  'reads in place',
   'refused creditExceeded',
   'refused forbidden',
   'refused levelUnavailable',

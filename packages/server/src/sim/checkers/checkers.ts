@@ -47,6 +47,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   readonly #sessions = new Map<number, ExpectedSession>()
   readonly #told = new Map<number, Told>()
   readonly #spoilt = new Map<string, ErrorName>()
+  readonly #programs = new Map<number, (message: string, outcome: 'acked' | 'rejected') => boolean>()
   readonly #taken: TakenMessage[] = []
   readonly #takenByName = new Map<string, TakenMessage[]>()
   /** With the code that said so. */
@@ -109,6 +110,16 @@ export class Checkers implements Doorkeeper, SessionHome {
   expectNotTaken(name: string, code: string): void {
     expect(this.takenAs(name).length === 0, 'stored', () => `message ${name} was taken, and its publisher told ${code}: not stored`)
     this.#neverTaken.set(name, code)
+  }
+
+  /** The program on this connection is asked, for every message that is settled for good, whether it has done so. */
+  watchSettlements(connection: number, hasSettled: (message: string, outcome: 'acked' | 'rejected') => boolean): void {
+    this.#programs.set(connection, hasSettled)
+  }
+
+  settled(connection: number, message: string, outcome: 'acked' | 'rejected'): void {
+    const hasSettled = this.#programs.get(connection)?.(message, outcome) ?? true
+    expect(hasSettled, 'settled', () => `message ${message} is ${outcome} on connection ${connection}, and its program has not done so`)
   }
 
   // ─── the door ───────────────────────────────────────────────────────────

@@ -31,6 +31,8 @@ export interface SessionHome {
   spoiltRecord(name: string): ErrorName | undefined
   /** The broker must take this message. */
   take(record: PlainRecord, name: string): TakenMessage
+  /** A client has settled a message for good. */
+  settled(connection: number, message: string, outcome: 'acked' | 'rejected'): void
   /** The queue is gone, and its consumers with it. */
   dropQueue(queue: ExpectedQueue): void
 }

@@ -366,7 +366,9 @@ export class ExpectedSession {
       channel.unsettled.delete(tag)
       consumer.returns(size)
       tally.count(`settled ${name}`)
-      if (consumer.ack === 'manual') consumer.queue.settled(copy, name, { batch, now }, delay === 0xffff_ffff ? -1 : delay)
+      if (consumer.ack === 'none') continue
+      if (name === 'acked' || name === 'rejected') this.home.settled(this.connection.number, copy.message.name, name)
+      consumer.queue.settled(copy, name, { batch, now }, delay === 0xffff_ffff ? -1 : delay)
     }
   }
 }
