@@ -139,12 +139,14 @@ export async function besiege(
   options: object,
   attack: (victim: Victim, honest: Honest) => Promise<void>,
   credentials: { user?: string; password?: string } = {},
+  prepare: (victim: Victim) => Promise<unknown> = async () => undefined,
 ): Promise<void> {
   const victim = await Victim.start(options)
   t.teardown(() => victim.stop())
   const honest = await Honest.start(victim.port, credentials)
-  // So that what is made once is there: compiled code, slabs, schemas.
+  // So that what is made once is there: compiled code, slabs, schemas, and what else this attack makes use of.
   await honest.serve(300)
+  await prepare(victim)
   const before = await victim.memory()
   await attack(victim, honest)
   t.ok(victim.isAlive, 'the broker is alive')
