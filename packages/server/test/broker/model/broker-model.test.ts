@@ -6,7 +6,9 @@ import { SideBySide } from './side-by-side.js'
 type Channel = ReturnType<SideBySide['open']>
 type Command = (both: SideBySide, channel: Channel, random: Random) => void
 
-const queues = ['mails', 'images', '__proto__', 'q4'] as const
+/** A name that objects have a meaning for. */
+const awkward = '__proto__'
+const queues = ['mails', 'images', awkward, 'q4'] as const
 const exchanges = ['direct', 'fanout', 'topic', 'headers', 'topic 2', 'constructor'] as const
 const types = ['direct', 'fanout', 'topic', 'headers', 'topic', 'fanout'] as const
 const keys = ['', 'a', 'a.b', 'b', 'a.a.b', 'a..b', 'mails'] as const
@@ -144,6 +146,6 @@ function headersOf(random: Random): Headers {
   const headers: Record<string, Headers[string]> = Object.create(null)
   if (random.chance(0.5)) headers.amount = random.pick([1, 1n, 2.5, 2n ** 60n, Number.NaN])
   if (random.chance(0.5)) headers.country = random.pick(['eu', 'us', Buffer.from('eu')])
-  if (random.chance(0.5)) headers.__proto__ = random.pick([true, null])
+  if (random.chance(0.5)) headers[awkward] = random.pick([true, null])
   return headers
 }
