@@ -137,6 +137,16 @@ t.test('queue - a higher priority is served as long as it has credit', async (t)
   )
 })
 
+t.test('queue - a higher priority that has no room for a large message gets the small one behind it', async (t) => {
+  const recorder = withMessages('a', 'x'.repeat(1_000), 'b')
+  recorder.consume('q', { id: 1, priority: 0 })
+  recorder.consume('q', { id: 2, priority: 9, prefetchSize: 300 })
+  t.same(
+    recorder.turn().map(({ consumer }) => consumer.id),
+    [2, 1, 2],
+  )
+})
+
 t.test('queue - an exclusive consumer is alone', async (t) => {
   const recorder = withMessages()
   recorder.consume('q', { id: 1, exclusive: true })
