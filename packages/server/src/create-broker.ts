@@ -17,7 +17,7 @@ import { nodeEntropy } from './host/node-entropy.js'
 import { nodeMachine } from './host/node-machine.js'
 import { makeLogger } from './log.js'
 import type { Clock } from './ports/clock.js'
-import type { Logger } from './ports/log.js'
+import type { Logger } from './ports/logger.js'
 import { type Authenticator, fullAccess } from './session/access.js'
 import { Turn } from './turn/turn.js'
 

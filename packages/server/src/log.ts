@@ -9,7 +9,7 @@
  * and a field whose name says that it is one are `***`. The same event more than 20 times in 10 s is counted, and the count comes
  * with its next line: `suppressed=1204`.
  */
-import type { Logger } from './ports/log.js'
+import type { Logger } from './ports/logger.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 

@@ -8,12 +8,14 @@
  */
 import assert from 'node:assert'
 import type { Headers } from '@waybill/protocol'
-import { checkRecordNames, ErrorCode, readHeaders } from '@waybill/protocol'
+import { checkRecordNames, ErrorCode, headersFromJson, type JsonHeaders, readHeaders } from '@waybill/protocol'
 import type { Entropy } from '../ports/entropy.js'
+import type { DurableState } from './durable.js'
 import type { BrokerLimits } from './limits.js'
 import { PagePool } from './queues/page.js'
 import { Queue, type QueueHome, type QueueOptions } from './queues/queue.js'
 import { Consumer, type ConsumerOptions, type Receiver } from './queues/consumer.js'
+import { type Journal, noJournal } from './journal.js'
 import { Refusal } from './refusal.js'
 import { readNames } from './routing/names.js'
 import type { Route } from './routing/route.js'
@@ -29,6 +31,7 @@ const retrySpread = 0.2
 /** Where a message goes whose exchange or key is not UTF-8. */
 const malformedNames: Route = {
   queues: [],
+  kept: [],
   exchange: undefined,
   refusal: ErrorCode.messageMalformed.code,
   detail: 'the exchange or the routing key is not valid UTF-8',
@@ -58,7 +61,9 @@ export class Broker implements QueueHome {
   #dirty: Queue[] = []
   /** Exclusive queues by their connection. */
   readonly #exclusive = new Map<number, Set<Queue>>()
+  #journal: Journal = noJournal
   #nextMessageId = 1
+  #nextQueueId = 1
 
   constructor(options: BrokerOptions) {
     this.limits = options.limits
@@ -69,6 +74,21 @@ export class Broker implements QueueHome {
       const seed = Math.floor(options.entropy.random() * 0x7fff_ffff)
       this.virtualHosts.set(name, new VirtualHost(name, seed))
     }
+  }
+
+  /** What keeps that which is durable; nothing, until one is given. */
+  get journal(): Journal {
+    return this.#journal
+  }
+
+  set journal(journal: Journal) {
+    this.#journal = journal
+    for (const host of this.virtualHosts.values()) host.journal = journal
+  }
+
+  /** The id that the next message will have. */
+  get nextMessageId(): number {
+    return this.#nextMessageId
   }
 
   /** Bytes that messages and their places take. */
@@ -107,6 +127,7 @@ export class Broker implements QueueHome {
     const id = this.#nextMessageId++
     const queues = route.queues
     for (let i = 0; i < queues.length; i++) queues[i].push(slab, offset, size, id, persistent)
+    if (persistent && route.kept.length > 0) this.#journal.message(route, slab, offset, size, id)
     const exchange = route.exchange
     if (exchange !== undefined) {
       exchange.publishedCount++
@@ -216,19 +237,51 @@ export class Broker implements QueueHome {
     else this.#timers.insert(usedAt + expiresMs, queue, Queue.expiry)
   }
 
+  // ─── restoring ──────────────────────────────────────────────────────────
+
+  /** Goes on with what was kept. Before there is a journal: what is restored has been written down already. Virtual hosts that the configuration no longer names stay in the log. */
+  restore({ hosts, nextQueueId, nextMessageId }: DurableState): void {
+    this.#nextQueueId = nextQueueId
+    this.#nextMessageId = nextMessageId
+    for (const durable of hosts) {
+      const host = this.virtualHosts.get(durable.name)
+      if (host === undefined) continue
+      for (const { name, type, autoDelete, internal, alternate } of durable.exchanges) {
+        host.addExchange(name, { type, durable: true, autoDelete, internal, alternate })
+      }
+      for (const { id, name, autoDelete, expiresMs, runs } of durable.queues) {
+        const queue = new Queue(name, { durable: true, exclusive: false, autoDelete, expiresMs }, 0, host.name, id, this)
+        queue.restore(runs)
+        this.#addQueue(host, queue)
+      }
+      for (const { source, target, key, headers, match } of durable.bindings) {
+        const from = host.exchange(source)
+        const to = 'queue' in target ? host.queue(target.queue) : host.exchange(target.exchange)
+        if (from === undefined || to === undefined) continue
+        host.bind(from, { key, headers: headers === undefined ? undefined : headersFromJson(headers as JsonHeaders), match, target: to })
+      }
+    }
+  }
+
   // ─── queues come and go ─────────────────────────────────────────────────
 
   makeQueue(host: VirtualHost, name: string, options: QueueOptions, owner: number): Queue {
-    const queue = new Queue(name, options, owner, host.name, this)
-    queue.usedAt = this.now
-    host.addQueue(queue)
-    this.queueCount++
+    const isKept = this.#journal.keeps && options.durable && owner === 0
+    const queue = new Queue(name, options, owner, host.name, isKept ? this.#nextQueueId++ : 0, this)
+    this.#addQueue(host, queue)
     if (owner !== 0) {
       const owned = this.#exclusive.get(owner) ?? new Set()
       this.#exclusive.set(owner, owned.add(queue))
     }
-    if (options.expiresMs !== undefined) this.#timers.insert(this.now + options.expiresMs, queue, Queue.expiry)
     return queue
+  }
+
+  #addQueue(host: VirtualHost, queue: Queue): void {
+    const { expiresMs } = queue.options
+    queue.usedAt = this.now
+    host.addQueue(queue)
+    this.queueCount++
+    if (expiresMs !== undefined) this.#timers.insert(this.now + expiresMs, queue, Queue.expiry)
   }
 
   /** Takes a queue away, with its bindings; its consumers are told. Returns how many messages were ready. */

@@ -17,9 +17,6 @@ export interface Asker {
   readonly connection: number
 }
 
-/** Whether declared things outlive the process; part of every answer about `durable`. */
-export const outlivesProcess = false
-
 export function declareExchange(broker: Broker, { host }: Asker, name: string, options: ExchangeOptions): { created: boolean } | Refusal {
   if (name === '') return new Refusal('forbidden', 'the default exchange is there and cannot be declared')
   const there = host.exchange(name)
@@ -29,11 +26,11 @@ export function declareExchange(broker: Broker, { host }: Asker, name: string, o
   return { created: true }
 }
 
-export function checkExchange({ host }: Asker, name: string): object | Refusal {
+export function checkExchange(broker: Broker, { host }: Asker, name: string): object | Refusal {
   if (name === '') return { exchange: '', type: 'direct', durable: true, autoDelete: false, internal: false }
   const exchange = host.expectExchange(name)
   if (exchange instanceof Refusal) return exchange
-  return { exchange: name, ...exchange.options, durable: exchange.options.durable && outlivesProcess }
+  return { exchange: name, ...exchange.options, durable: exchange.options.durable && broker.journal.keeps }
 }
 
 export function deleteExchange({ host }: Asker, name: string, ifUnused: boolean): { deleted: boolean } | Refusal {
@@ -101,10 +98,10 @@ export function declareQueue(broker: Broker, { host, connection }: Asker, name: 
 export function checkQueue(broker: Broker, { host, connection }: Asker, name: string): object | Refusal {
   const queue = broker.usable(host, connection, name)
   if (queue instanceof Refusal) return queue
-  const { durable, exclusive, autoDelete, expiresMs } = queue.options
+  const { exclusive, autoDelete, expiresMs } = queue.options
   return {
     queue: name,
-    durable: durable && outlivesProcess,
+    durable: queue.keptId !== 0,
     exclusive,
     autoDelete,
     ...(expiresMs === undefined ? {} : { expiresMs }),
@@ -144,7 +141,7 @@ function queueAnswer(queue: Queue, created: boolean): QueueAnswer {
   return {
     queue: queue.name,
     created,
-    durable: queue.options.durable && outlivesProcess,
+    durable: queue.keptId !== 0,
     messageCount: queue.readyCount,
     consumerCount: queue.consumerCount,
   }

@@ -5,6 +5,8 @@
 import type { Headers } from '@waybill/protocol'
 import type { Binding } from './exchanges/matcher.js'
 import { Exchange, type ExchangeOptions, type Target } from './exchanges/exchange.js'
+import { bindingJson, exchangeJson, isKept, queueJson } from './kept.js'
+import { type Journal, noJournal } from './journal.js'
 import type { Queue } from './queues/queue.js'
 import { Refusal } from './refusal.js'
 import { type Route, findRoute } from './routing/route.js'
@@ -15,6 +17,8 @@ export class VirtualHost {
   readonly exchanges = new Map<string, Exchange>()
   readonly queues = new Map<string, Queue>()
   readonly routes: RouteCache<Route>
+  /** Told of every change of what is durable. */
+  journal: Journal = noJournal
   /** Bindings of all exchanges. */
   bindingCount = 0
   /** Routes to one queue (or none) by exchange and queue; undefined is the default exchange, or no queue. */
@@ -51,6 +55,7 @@ export class VirtualHost {
   addExchange(name: string, options: ExchangeOptions): Exchange {
     const exchange = new Exchange(name, options)
     this.exchanges.set(name, exchange)
+    if (options.durable) this.journal.changed({ op: 'exchange', vhost: this.name, ...exchangeJson(exchange) })
     this.#changed()
     return exchange
   }
@@ -62,6 +67,7 @@ export class VirtualHost {
       if (gone.deleted) continue
       gone.deleted = true
       this.exchanges.delete(gone.name)
+      if (gone.options.durable) this.journal.changed({ op: 'deleteExchange', vhost: this.name, name: gone.name })
       for (const target of new Set([...gone.matcher.bindings()].map((binding) => binding.target))) this.#forget(gone, target)
       this.bindingCount -= gone.matcher.size
       work.push(...this.#unbindTarget(gone))
@@ -71,11 +77,13 @@ export class VirtualHost {
 
   addQueue(queue: Queue): void {
     this.queues.set(queue.name, queue)
+    if (queue.keptId !== 0) this.journal.changed({ op: 'queue', vhost: this.name, ...queueJson(queue) })
     this.#changed()
   }
 
   removeQueue(queue: Queue): void {
     this.queues.delete(queue.name)
+    if (queue.keptId !== 0) this.journal.changed({ op: 'deleteQueue', id: queue.keptId })
     for (const unused of this.#unbindTarget(queue)) this.removeExchange(unused)
     this.#changed()
   }
@@ -86,6 +94,7 @@ export class VirtualHost {
     this.bindingCount++
     const sources = this.#sources.get(binding.target) ?? new Set()
     this.#sources.set(binding.target, sources.add(source))
+    if (isKept(source, binding.target)) this.journal.changed({ op: 'bind', vhost: this.name, ...bindingJson(source, binding) })
     this.#changed()
     return true
   }
@@ -95,6 +104,7 @@ export class VirtualHost {
     if (!source.matcher.remove(binding)) return false
     this.bindingCount--
     if (source.matcher.countOf(binding.target) === 0) this.#forget(source, binding.target)
+    if (isKept(source, binding.target)) this.journal.changed({ op: 'unbind', vhost: this.name, ...bindingJson(source, binding) })
     this.#changed()
     if (source.options.autoDelete && source.matcher.size === 0) this.removeExchange(source)
     return true

@@ -7,7 +7,7 @@
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { Clock } from '../ports/clock.js'
-import type { Logger } from '../ports/log.js'
+import type { Logger } from '../ports/logger.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import { land, landingSize, readByData } from './landing.js'
 import { isLoopback, remoteOf, SocketTransport } from './socket-transport.js'

@@ -42,7 +42,7 @@ const commands: { readonly [K in CommandName]: Command<K> } = {
         : (denied(context, 'read', 'exchange', exchange) ?? denied(context, 'write', 'exchange', alternate)))
     return refused ?? declareExchange(context.channel.broker, context, exchange, { type, durable, autoDelete, internal, alternate })
   },
-  checkExchange: (context, { exchange }) => deniedAll(context, 'exchange', exchange) ?? checkExchange(context, exchange),
+  checkExchange: (context, { exchange }) => deniedAll(context, 'exchange', exchange) ?? checkExchange(context.channel.broker, context, exchange),
   deleteExchange: (context, { exchange, ifUnused = false }) =>
     denied(context, 'configure', 'exchange', exchange) ?? deleteExchange(context, exchange, ifUnused),
   bindExchange: (context, body) => deniedExchangeBinding(context, body) ?? bind(context.channel.broker, context, exchangeBinding(body)),
@@ -71,6 +71,11 @@ const commands: { readonly [K in CommandName]: Command<K> } = {
 }
 
 const nameOfType = new Map<number, CommandName>((Object.keys(commands) as CommandName[]).map((name) => [FrameType[name], name]))
+
+/** Whether a command may change what is durable, so that its answer waits until the disk has it. */
+export function changesNames(name: CommandName): boolean {
+  return !(name === 'consume' || name === 'cancel' || name === 'get' || name === 'checkExchange' || name === 'checkQueue')
+}
 
 /** The command of a frame type, if it is one. */
 export function commandOf(type: number): CommandName | undefined {

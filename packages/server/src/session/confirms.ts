@@ -1,7 +1,7 @@
 // Hot: written for each published message. Typed arrays only.
 /**
  * What has been decided of the messages published on one channel and has not been told yet, as CONFIRM tells it:
- * runs of taken messages, and exceptions. [P-4.4]
+ * runs of taken messages, and exceptions, in order: behind a run that waits for the disk everything waits. [P-4.4]
  *
  * Words are for people: of many exceptions in one turn only the first ones say more than their code (`detailsSizeMax` in all), so that
  * a frame full of bad messages is not answered with many times its size.
@@ -42,6 +42,8 @@ export class Confirms {
   #counts = none
   #queueCounts = none
   #levels = none
+  /** The batch of the journal that has to be synced before the run is told; 0: none. */
+  #gates = noNumbers
   #count = 0
 
   #exceptionCapacity = 0
@@ -53,9 +55,15 @@ export class Confirms {
   #lastDetail = ''
   #lastBytes = noDetail
 
-  /** Whether there is anything that a client must be told. */
+  /** Whether there is anything that a client must be told, now or when the disk has it. */
   get pending(): boolean {
     return this.#count > 0 || this.#exceptionCount > 0
+  }
+
+  /** Whether something may be told when everything up to this batch is synced. */
+  isReady(synced: number): boolean {
+    if (this.#count > 0 && this.#gates[0] <= synced) return true
+    return this.#exceptionCount > 0 && this.#refusedSequences[0] < this.#firstOf(0)
   }
 
   /** Whether words would still be told. */
@@ -63,7 +71,7 @@ export class Confirms {
     return this.#detailsSize < detailsSizeMax
   }
 
-  taken(sequence: number, id: number, queueCount: number, level: number): void {
+  taken(sequence: number, id: number, queueCount: number, level: number, gate: number): void {
     this.through = sequence
     const queues = Math.min(queueCount, queueCountMax)
     const last = this.#count - 1
@@ -73,7 +81,8 @@ export class Confirms {
         this.#sequences[last] + count === sequence &&
         this.#ids[last] + count === id &&
         this.#queueCounts[last] === queues &&
-        this.#levels[last] === level
+        this.#levels[last] === level &&
+        this.#gates[last] === gate
       ) {
         this.#counts[last] = count + 1
         return
@@ -86,6 +95,7 @@ export class Confirms {
     this.#counts[i] = 1
     this.#queueCounts[i] = queues
     this.#levels[i] = level
+    this.#gates[i] = gate
   }
 
   /** No queue took it. */
@@ -106,17 +116,22 @@ export class Confirms {
     this.#detailsSize += this.#lastBytes.length
   }
 
-  /** Writes CONFIRM frames for all that is pending, each with everything that is pending up to its `through`. */
-  write(output: Output, channel: number, creditSequence: number, creditSize: number): void {
+  /** Writes CONFIRM frames for all that may be told when everything up to the batch `synced` is, each with everything up to its `through`. */
+  write(output: Output, channel: number, creditSequence: number, creditSize: number, synced: number): void {
     let run = 0
     let exception = 0
+    let told = 0
+    while (told < this.#count && this.#gates[told] <= synced) told++
+    const waitingFrom = this.#firstOf(told)
+    let exceptionsTold = this.#exceptionCount
+    if (told < this.#count) for (exceptionsTold = 0; this.#refusedAt(exceptionsTold) < waitingFrom; ) exceptionsTold++
     do {
       let runEnd = run
       let exceptionEnd = exception
       let size = 0
       for (;;) {
-        const isRun = this.#firstOf(runEnd) < this.#refusedAt(exceptionEnd)
-        if (!isRun && exceptionEnd === this.#exceptionCount) break
+        const isRun = runEnd < told && this.#firstOf(runEnd) < this.#refusedAt(exceptionEnd)
+        if (!isRun && exceptionEnd === exceptionsTold) break
         size += isRun ? confirmRunSize : confirmExceptionSize + this.#detailOf(exceptionEnd).length
         if (size > partsSizeMax) {
           size -= isRun ? confirmRunSize : confirmExceptionSize + this.#detailOf(exceptionEnd).length
@@ -154,10 +169,31 @@ export class Confirms {
         const detail = this.#detailOf(exception)
         output.at = writeConfirmException(output.buffer, output.at, this.#refusedSequences[exception], this.#codes[exception], 0, detail)
       }
-    } while (run < this.#count || exception < this.#exceptionCount)
-    this.#count = 0
-    this.#exceptionCount = 0
+    } while (run < told || exception < exceptionsTold)
+    this.#forget(told, exceptionsTold)
+  }
+
+  /** These have been told. */
+  #forget(runs: number, exceptions: number): void {
+    this.#count -= runs
+    this.#exceptionCount -= exceptions
+    if (this.#count > 0 && runs > 0) {
+      this.#sequences.copyWithin(0, runs, runs + this.#count)
+      this.#ids.copyWithin(0, runs, runs + this.#count)
+      this.#counts.copyWithin(0, runs, runs + this.#count)
+      this.#queueCounts.copyWithin(0, runs, runs + this.#count)
+      this.#levels.copyWithin(0, runs, runs + this.#count)
+      this.#gates.copyWithin(0, runs, runs + this.#count)
+    }
+    if (this.#exceptionCount > 0) {
+      if (exceptions === 0) return
+      this.#refusedSequences.copyWithin(0, exceptions, exceptions + this.#exceptionCount)
+      this.#codes.copyWithin(0, exceptions, exceptions + this.#exceptionCount)
+      for (const detail of this.#details.splice(0, exceptions)) this.#detailsSize -= detail.length
+      return
+    }
     if (this.#details.length > 0) this.#forgetDetails()
+    if (this.#count > 0) return
     if (this.#capacity > idleCapacity) this.#resizeRuns(0)
     if (this.#exceptionCapacity > idleCapacity) this.#resizeExceptions(0)
   }
@@ -187,6 +223,7 @@ export class Confirms {
     this.#counts = copied(this.#counts, new Uint32Array(capacity))
     this.#queueCounts = copied(this.#queueCounts, new Uint32Array(capacity))
     this.#levels = copied(this.#levels, new Uint32Array(capacity))
+    this.#gates = copied(this.#gates, new Float64Array(capacity))
     this.#capacity = capacity
   }
 

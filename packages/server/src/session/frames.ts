@@ -91,7 +91,7 @@ function takeChannelFrame(
       }
       const refusal = channel.settle(bytes, from, to)
       if (refusal !== undefined) home.replies.answer(channelId, correlation, refusal)
-      else if (correlation !== 0) home.replies.answer(channelId, correlation, {})
+      else if (correlation !== 0) home.replies.answer(channelId, correlation, {}, channel.broker.journal.gate)
       home.changed()
       return
     }

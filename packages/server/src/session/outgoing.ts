@@ -45,6 +45,11 @@ export class Outgoing {
     return this.#outbox.givenSize - this.#transport.takenSize
   }
 
+  /** Whether something waits until the disk has it. */
+  get isGated(): boolean {
+    return this.#channels.length > 0 || this.replies.isGated
+  }
+
   /** A delivery has been gathered. */
   delivered(): void {
     if (this.deliveries.size >= this.#congestion.roomSize) this.#congestion.full()
@@ -58,15 +63,18 @@ export class Outgoing {
   }
 
   /** Sends what has been gathered. True if that was something. */
-  flush(output: Output, now: number): boolean {
+  flush(output: Output, now: number, synced: number): boolean {
     const { deliveries } = this
     output.begin(this.#transport, deliveries.pinned)
+    if (this.replies.isGated) this.replies.release(synced)
     this.replies.writeBefore(output)
+    let waiting = 0
     for (const channel of this.#channels) {
-      channel.isChanged = false
       channel.publishing.write(output, channel.id)
+      if (channel.publishing.confirms.pending) this.#channels[waiting++] = channel
+      else channel.isChanged = false
     }
-    this.#channels.length = 0
+    this.#channels.length = waiting
     if (deliveries.count > 0) deliveries.write(this.#slabs, output)
     this.replies.writeAfter(output)
     const taken = output.end()

@@ -30,6 +30,7 @@ import {
   recordHeaderSize,
   writeCredit,
 } from '@waybill/protocol'
+import type { Journal } from '../broker/journal.js'
 import { readNames } from '../broker/routing/names.js'
 import type { Route } from '../broker/routing/route.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
@@ -124,7 +125,8 @@ export class Publishing implements CreditHolder {
 
   /** Tells the client what has been decided, and of a grant. */
   write(output: Output, channel: number): void {
-    if (this.confirms.pending) this.confirms.write(output, channel, this.creditSequence, this.creditSize)
+    const { synced } = this.#shard.broker.journal
+    if (this.confirms.isReady(synced)) this.confirms.write(output, channel, this.creditSequence, this.creditSize, synced)
     else if (this.creditUntold) {
       output.reserve(creditFrameSize)
       output.at = writeCredit(output.buffer, output.at, channel, this.creditSequence, this.creditSize)
@@ -205,13 +207,21 @@ export class Publishing implements CreditHolder {
         if (code !== 0) detail = this.#routeDetail(route, code, bytes, at)
       }
     }
-    if (code === 0) this.#take(bytes, flags, from, to, first, 0)
+    if (code === 0) this.#takeTogether(bytes, flags, from, to, first)
     else for (let sequence = first; sequence < first + count; sequence++) this.confirms.refused(sequence, code, detail)
+  }
+
+  #takeTogether(bytes: Uint8Array, flags: number, from: number, to: number, first: number): void {
+    const { journal } = this.#shard.broker
+    journal.together(true)
+    this.#take(bytes, flags, from, to, first, 0)
+    journal.together(false)
   }
 
   /** 0, or the code of what is wrong with all messages of a frame. */
   #frameCode(flags: number): number {
-    if ((flags & Flag.levelMask) >>> Flag.levelShift > Level.received) return ErrorCode.levelUnavailable.code
+    const { keeps } = this.#shard.broker.journal
+    if (!keeps && (flags & Flag.levelMask) >>> Flag.levelShift > Level.received) return ErrorCode.levelUnavailable.code
     return this.#shard.credit.isFull ? ErrorCode.resourceExhausted.code : 0
   }
 
@@ -229,6 +239,9 @@ export class Publishing implements CreditHolder {
       start = slabs.offset
     }
     const wantsConfirm = (flags & Flag.confirm) !== 0
+    const { journal } = broker
+    const best = bestLevel(flags, journal)
+    const gate = best === Level.synced ? journal.batch : 0
     const buffer = slabs.buffer(slab)
     const end = start + to - from
     const verdicts = this.#verdicts
@@ -243,7 +256,10 @@ export class Publishing implements CreditHolder {
       }
       if (code === 0) {
         const id = broker.enqueue(route, slab, at, size, (buffer[at + 5] & RecordFlag.persistent) !== 0)
-        if (wantsConfirm) this.confirms.taken(first + i, id, route.queues.length, Level.received)
+        if (wantsConfirm) {
+          const isKept = best > Level.received && route.kept.length > 0 && (buffer[at + 5] & RecordFlag.persistent) !== 0
+          this.confirms.taken(first + i, id, route.queues.length, isKept ? best : Level.received, isKept ? gate : 0)
+        }
         if (route.dynamic || route.queues.length > wideFrom) route = undefined
       } else this.confirms.refused(first + i, code, this.confirms.hasRoomForDetail ? this.#routeDetail(route, code, buffer, at) : '')
       at += size
@@ -299,6 +315,12 @@ export class Publishing implements CreditHolder {
 }
 
 const noVerdicts = new Uint16Array(0)
+
+/** What a kept message is confirmed with: as much as there is, if not less was asked for. */
+function bestLevel(flags: number, { keeps }: Journal): number {
+  const asked = (flags & Flag.levelMask) >>> Flag.levelShift
+  return !keeps ? Level.received : asked === Level.best ? Level.synced : asked
+}
 
 /**
  * Whether the record at `at`, of `size` bytes, begins like the good one at `previous`: same flags and names, and neither properties nor headers.

@@ -1,6 +1,6 @@
 /**
  * What a session has to say besides deliveries and confirms, until the end of the turn: frames that go out before the deliveries of
- * the turn, and frames that belong behind them (the answer of a GET, a CANCELLED).
+ * the turn, frames that belong behind them (the answer of a GET, a CANCELLED), and answers that wait until the disk has what they say.
  */
 import { encodeControl, errorBody, type ErrorName, FrameType } from '@waybill/protocol'
 import { Refusal } from '../broker/refusal.js'
@@ -13,6 +13,8 @@ export class Replies {
   count = 0
   #before: Uint8Array[] = none
   #after: Uint8Array[] = none
+  /** Wait for their batch; gates only rise. */
+  readonly #gated: { readonly gate: number; readonly bytes: Uint8Array }[] = []
 
   /** Bytes as they are. */
   say(bytes: Uint8Array): void {
@@ -21,10 +23,29 @@ export class Replies {
     this.count++
   }
 
-  /** The answer to a request. */
-  answer(channel: number, correlation: number, answer: object | Refusal): void {
+  /** The answer to a request. It is told when everything up to batch `gate` of the journal is synced; 0: at once. */
+  answer(channel: number, correlation: number, answer: object | Refusal, gate = 0): void {
     if (answer instanceof Refusal) this.error(channel, correlation, answer.name, answer.message, answer.details)
-    else this.say(encodeControl(FrameType.result, channel, correlation, answer))
+    else if (gate === 0) this.say(encodeControl(FrameType.result, channel, correlation, answer))
+    else {
+      this.#gated.push({ gate, bytes: encodeControl(FrameType.result, channel, correlation, answer) })
+      this.count++
+    }
+  }
+
+  /** Whether answers wait for the disk. */
+  get isGated(): boolean {
+    return this.#gated.length > 0
+  }
+
+  /** Everything up to this batch is synced: answers that have waited for it are said. */
+  release(synced: number): void {
+    let ready = 0
+    while (ready < this.#gated.length && this.#gated[ready]!.gate <= synced) ready++
+    for (const { bytes } of this.#gated.splice(0, ready)) {
+      if (this.#before === none) this.#before = []
+      this.#before.push(bytes)
+    }
   }
 
   error(channel: number, correlation: number, name: ErrorName, message: string, details?: Readonly<Record<string, unknown>>): void {

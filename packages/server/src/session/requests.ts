@@ -4,7 +4,7 @@ import { Refusal } from '../broker/refusal.js'
 import type { VirtualHost } from '../broker/virtual-host.js'
 import type { Access } from './access.js'
 import type { ChannelTable } from './channel-table.js'
-import { commandOf, runCommand } from './commands.js'
+import { changesNames, commandOf, runCommand } from './commands.js'
 import type { Replies } from './replies.js'
 import type { Shard } from './shard.js'
 
@@ -62,7 +62,7 @@ export function carryOut(
   const { value, problem } = decodeControl(name, bytes, from, to)
   const { host, connection, access } = home
   const answer = problem === undefined ? runCommand(name, { host, connection, access, channel, correlation }, value) : refusalOf(problem)
-  if (answer !== undefined) home.replies.answer(channelId, correlation, answer)
+  if (answer !== undefined) home.replies.answer(channelId, correlation, answer, changesNames(name) ? channel.broker.journal.gate : 0)
   tell(home, channelId, name, answer)
 }
 

@@ -43,6 +43,8 @@ export interface SessionHome extends Shard {
   changed(session: Session): void
   /** Call `turnBegan` in the next turn. */
   again(session: Session): void
+  /** It has something to say when more is synced: flush it then. */
+  awaitsSync(session: Session): void
   /** It will say its last words and go: its place is free. */
   ending(session: Session): void
   /** Its transport has gone. */
@@ -295,7 +297,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
   send(): void {
     if (this.state === 'closing' || this.state === 'closed') return
     const { output, broker } = this.#home
-    if (this.outgoing.flush(output, broker.now)) this.liveness.sentAt = broker.now
+    const { journal } = broker
+    // Nothing leaves before what it follows from is written.
+    journal.write()
+    if (this.outgoing.flush(output, broker.now, journal.synced)) this.liveness.sentAt = broker.now
+    if (this.outgoing.isGated) this.#home.awaitsSync(this)
   }
 
   written(): void {

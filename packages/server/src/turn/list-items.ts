@@ -4,7 +4,6 @@ import type { Binding } from '../broker/exchanges/binding.js'
 import { Exchange, type Target } from '../broker/exchanges/exchange.js'
 import type { Consumer } from '../broker/queues/consumer.js'
 import type { Queue } from '../broker/queues/queue.js'
-import { outlivesProcess } from '../broker/topology.js'
 import type { Channel } from '../session/channel.js'
 import type { Session } from '../session/session.js'
 
@@ -71,12 +70,12 @@ export function consumerItem(connection: number, channel: Channel, consumer: Con
   }
 }
 
-export function exchangeItem(exchange: Exchange): ListItems['exchanges'] {
+export function exchangeItem(exchange: Exchange, keeps: boolean): ListItems['exchanges'] {
   const { type, durable, autoDelete, internal, alternate } = exchange.options
   return {
     exchange: exchange.name,
     type,
-    durable: durable && outlivesProcess,
+    durable: durable && keeps,
     autoDelete,
     internal,
     ...(alternate === undefined ? {} : { alternate }),
@@ -98,11 +97,11 @@ export function bindingItem(source: Exchange, { key, headers, match, target }: B
 }
 
 export function queueItem(queue: Queue): ListItems['queues'] {
-  const { durable, exclusive, autoDelete, expiresMs } = queue.options
+  const { exclusive, autoDelete, expiresMs } = queue.options
   const { counters } = queue
   return {
     queue: queue.name,
-    durable: durable && outlivesProcess,
+    durable: queue.keptId !== 0,
     exclusive,
     autoDelete,
     ...(expiresMs === undefined ? {} : { expiresMs }),

@@ -21,7 +21,7 @@ export function list(sessions: Iterable<Session>, host: VirtualHost, query: List
   switch (query.kind) {
     case 'exchanges':
       for (const exchange of host.exchanges.values()) {
-        if (exchange.name.startsWith(prefix)) page.offer(exchange.name, () => exchangeItem(exchange))
+        if (exchange.name.startsWith(prefix)) page.offer(exchange.name, () => exchangeItem(exchange, host.journal.keeps))
       }
       break
     case 'queues':

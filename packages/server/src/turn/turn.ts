@@ -2,13 +2,14 @@
  * The turn that joins all rooms of a shard: what has arrived has been accepted already, as it came; the turn lets time
  * pass, hands out what is ready, and sends what follows.
  *
- *     [accept …] ─▶ tick ─▶ waiting requests ─▶ credit ─▶ dispatch ─▶ flush each changed session ─▶ arm the timer
+ *     [accept …] ─▶ tick ─▶ what the disk has ─▶ waiting requests ─▶ credit ─▶ dispatch ─▶ journal ─▶ flush each changed session ─▶ arm the timer
  *
  * At most one turn in an iteration of the loop, whatever came in it: so that many small things leave together. It runs to
  * its end; nothing in it waits.
  */
 import { encodeControl, FrameType } from '@waybill/protocol'
 import { Broker } from '../broker/broker.js'
+import type { DurableState } from '../broker/durable.js'
 import type { BrokerLimits } from '../broker/limits.js'
 import { Refusal } from '../broker/refusal.js'
 import { slabSize } from '../broker/store/slabs.js'
@@ -16,7 +17,8 @@ import type { Timed } from '../broker/timers/timed.js'
 import { TimerWheel } from '../broker/timers/wheel.js'
 import type { Clock } from '../ports/clock.js'
 import type { Entropy } from '../ports/entropy.js'
-import type { Logger } from '../ports/log.js'
+import type { Log } from '../ports/log.js'
+import type { Logger } from '../ports/logger.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import type { Authenticator } from '../session/access.js'
 import { PublisherCredit } from '../session/credit.js'
@@ -26,6 +28,8 @@ import { Output } from '../session/output.js'
 import type { ListQuery } from '../session/requests.js'
 import { Session, type SessionHome } from '../session/session.js'
 import type { SessionLimits } from '../session/shard.js'
+import type { IdIndex } from '../storage/id-index.js'
+import { LogJournal } from '../storage/log-journal.js'
 import { Drain } from './drain.js'
 import { list } from './lists.js'
 import { Reception, type ReceptionLimits } from './reception.js'
@@ -48,6 +52,13 @@ export interface TurnLimits extends BrokerLimits, SessionLimits, ReceptionLimits
   readonly memorySize: number
 }
 
+/** A log, and what has been recovered from it. */
+export interface OpenStore {
+  readonly log: Log
+  readonly state: DurableState
+  readonly index: IdIndex
+}
+
 export interface TurnOptions {
   readonly clock: Clock
   readonly entropy: Entropy
@@ -56,6 +67,8 @@ export interface TurnOptions {
   readonly authenticator: Authenticator
   readonly virtualHosts: readonly string[]
   readonly version: string
+  /** Where what is durable is kept, and what is there; undefined: nowhere. */
+  readonly store?: OpenStore | undefined
 }
 
 export class Turn implements SessionHome {
@@ -67,6 +80,8 @@ export class Turn implements SessionHome {
   readonly logId: string
   readonly timers: TimerWheel<Timed>
   readonly broker: Broker
+  /** Undefined: nothing is kept. */
+  readonly journal: LogJournal | undefined
   readonly credit: PublisherCredit
   readonly output: Output
   readonly meter = new Meter()
@@ -78,6 +93,8 @@ export class Turn implements SessionHome {
   #nextConnection = 1
   #changed: Session[] = []
   #again = new Set<Session>()
+  /** Sessions that have something to say when more is synced. */
+  #awaiting = new Set<Session>()
   #wasBlocked = false
   #armedAt = Infinity
   #now: number
@@ -90,7 +107,7 @@ export class Turn implements SessionHome {
     this.limits = options.limits
     this.authenticator = options.authenticator
     this.serverVersion = options.version
-    this.logId = options.entropy.name(10)
+    this.logId = options.store?.log.identity ?? options.entropy.name(10)
     this.#now = options.clock.now()
     this.timers = new TimerWheel<Timed>(this.#now)
     this.broker = new Broker({
@@ -100,6 +117,7 @@ export class Turn implements SessionHome {
       entropy: options.entropy,
       now: this.#now,
     })
+    this.journal = options.store === undefined ? undefined : this.#restore(options.store)
     this.output = new Output(this.broker.slabs)
     this.intakes = new IntakeShare(this.broker.slabs, options.limits.memorySize)
     this.reception = new Reception(options.limits)
@@ -158,6 +176,10 @@ export class Turn implements SessionHome {
     this.clock.soon(this.run)
   }
 
+  awaitsSync(session: Session): void {
+    this.#awaiting.add(session)
+  }
+
   ending(session: Session): void {
     this.reception.leave(session)
     this.#admitted.delete(session)
@@ -179,9 +201,11 @@ export class Turn implements SessionHome {
     const now = this.clock.now()
     this.#now = this.broker.now = now
     this.timers.advance(now, this)
+    if (this.journal?.progressed()) this.#synced()
     if (this.#again.size > 0) this.#beginAgain()
     if (this.credit.isAwaited) this.credit.serve()
     this.broker.dispatch()
+    this.journal?.write()
     this.#tellBlocked()
     this.#drain?.look()
     while (this.#changed.length > 0) {
@@ -225,6 +249,21 @@ export class Turn implements SessionHome {
     this.broker.invariants()
     for (const session of this.sessions) session.invariants()
     this.credit.invariants([...this.sessions].flatMap((session) => [...session.channels].map(({ publishing }) => publishing)))
+  }
+
+  /** More is synced: who has waited for it is told. */
+  #synced(): void {
+    const sessions = this.#awaiting
+    this.#awaiting = new Set()
+    for (const session of sessions) this.changed(session)
+  }
+
+  #restore({ log, state, index }: OpenStore): LogJournal {
+    const { broker } = this
+    broker.restore(state)
+    const journal = new LogJournal({ log, slabs: broker.slabs, nextMessageId: () => broker.nextMessageId, index })
+    broker.journal = journal
+    return journal
   }
 
   #beginAgain(): void {

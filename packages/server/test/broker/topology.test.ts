@@ -41,7 +41,7 @@ t.test('topology - a different declare is refused with every difference, and cha
       { option: 'autoDelete', wanted: true, actual: false },
     ],
   })
-  t.match(topology.checkExchange(recorder.asker, 'x'), { type: 'topic', autoDelete: false, durable: false }, 'durable is what is so, not what was asked')
+  t.match(topology.checkExchange(recorder.broker, recorder.asker, 'x'), { type: 'topic', autoDelete: false, durable: false }, 'durable is what is so, not what was asked')
   topology.declareQueue(recorder.broker, recorder.asker, 'q', queueOptions)
   const queue = topology.declareQueue(recorder.broker, recorder.asker, 'q', { ...queueOptions, expiresMs: 5_000 })
   t.same((queue as Refusal).details, { differences: [{ option: 'expiresMs', wanted: 5_000, actual: null }] })

@@ -13,7 +13,7 @@ interface Told {
 function write(confirms: Confirms): Told[] {
   const { transport, output } = wire()
   output.begin(transport, [])
-  confirms.write(output, 1, 1_000, 2_000)
+  confirms.write(output, 1, 1_000, 2_000, 0)
   output.end()
   const bytes = Buffer.concat(transport.arrived)
   const reader = new FrameReader(
@@ -30,11 +30,11 @@ function write(confirms: Confirms): Told[] {
 
 t.test('confirms - neighbours with the same fate are one run', async (t) => {
   const confirms = new Confirms()
-  for (let i = 1; i <= 5; i++) confirms.taken(i, 100 + i, 1, 1)
-  confirms.taken(6, 106, 2, 1)
-  confirms.taken(7, 108, 2, 1)
+  for (let i = 1; i <= 5; i++) confirms.taken(i, 100 + i, 1, 1, 0)
+  confirms.taken(6, 106, 2, 1, 0)
+  confirms.taken(7, 108, 2, 1, 0)
   confirms.refused(8, ErrorCode.unroutable.code, 'nowhere')
-  confirms.taken(9, 109, 2, 1)
+  confirms.taken(9, 109, 2, 1, 0)
   t.match(write(confirms), [
     {
       type: 'CONFIRM',
@@ -57,14 +57,14 @@ t.test('confirms - neighbours with the same fate are one run', async (t) => {
 
 t.test('confirms - more queues than the field can say are told as 65,535', async (t) => {
   const confirms = new Confirms()
-  confirms.taken(1, 1, 70_000, 1)
+  confirms.taken(1, 1, 70_000, 1, 0)
   t.equal(write(confirms)[0]!.runs[0]!.queueCount, 65_535)
 })
 
 t.test('confirms - what does not fit into a frame is told in several, each complete up to its `through`', async (t) => {
   const confirms = new Confirms()
   for (let i = 1; i <= 40_000; i++) {
-    if (i % 2 === 0) confirms.taken(i, 2 * i, 1, 1)
+    if (i % 2 === 0) confirms.taken(i, 2 * i, 1, 1, 0)
     else confirms.refused(i, 423, 'wrong')
   }
   const frames = write(confirms)
@@ -111,7 +111,7 @@ t.test('confirms - everything that was decided is told, once, in order', (t) =>
           id += random.chance(0.1) ? 2 : 1
           const queueCount = random.below(3)
           if (random.chance(0.9)) {
-            confirms.taken(sequence, id, queueCount, 1)
+            confirms.taken(sequence, id, queueCount, 1, 0)
             fates.set(sequence, `taken ${id} ${queueCount}`)
           }
         }

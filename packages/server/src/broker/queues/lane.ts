@@ -10,6 +10,7 @@
  * wherever it stands; so one message that nobody settles keeps a page, not all that came behind it.
  */
 import assert from 'node:assert'
+import type { KeptRun } from '../durable.js'
 import type { PagePool } from './page.js'
 import { Meta, type Page, pageBits, pageSize } from './page.js'
 
@@ -66,6 +67,11 @@ export class Lane {
     this.liveSize += size
     this.#next = place + 1
     return place
+  }
+
+  /** Adds a page of messages whose records lie in the log. */
+  restore(run: KeptRun): void {
+    assert(run.count > 0)
   }
 
   /** The first ready place, or -1; its page and index are in `found` and `foundIndex`. It stays ready until `take`. */

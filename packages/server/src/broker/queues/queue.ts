@@ -11,6 +11,8 @@
  */
 import assert from 'node:assert'
 import { Outcome } from '@waybill/protocol'
+import type { KeptRun } from '../durable.js'
+import type { Journal } from '../journal.js'
 import type { Slabs } from '../store/slabs.js'
 import type { Timed } from '../timers/timed.js'
 import { type Consumer, type DeliverySource, runSizeMax } from './consumer.js'
@@ -34,6 +36,7 @@ export interface QueueHome {
   readonly now: number
   readonly slabs: Slabs
   readonly pages: PagePool
+  readonly journal: Journal
   /** Something is ready that somebody may be able to take: dispatch in this turn. */
   dirty(queue: Queue): void
   /** Call `due(place)` after this many milliseconds. */
@@ -66,6 +69,8 @@ export class Queue implements Timed, DeliverySource {
   readonly options: QueueOptions
   /** The connection that an exclusive queue belongs to, else 0. */
   readonly owner: number
+  /** Its number in the journal; 0: its messages are not kept. */
+  readonly keptId: number
   readonly consumers = new ConsumerRing()
   /** Of `consumers`, those that are not a GET. */
   consumerCount = 0
@@ -81,11 +86,12 @@ export class Queue implements Timed, DeliverySource {
   readonly #slabs: Slabs
   readonly #lane: Lane
 
-  constructor(name: string, options: QueueOptions, owner: number, virtualHost: string, home: QueueHome) {
+  constructor(name: string, options: QueueOptions, owner: number, virtualHost: string, keptId: number, home: QueueHome) {
     this.name = name
     this.virtualHost = virtualHost
     this.options = options
     this.owner = owner
+    this.keptId = keptId
     this.#home = home
     this.#slabs = home.slabs
     this.#lane = new Lane(home.pages)
@@ -115,6 +121,11 @@ export class Queue implements Timed, DeliverySource {
     this.#lane.push(slab, offset, size, id, persistent ? Meta.persistent : 0)
     this.counters.published++
     if (!this.isDirty && this.consumers.size > 0) this.#home.dirty(this)
+  }
+
+  /** Takes over what the log has for it. */
+  restore(runs: readonly KeptRun[]): void {
+    for (const run of runs) this.#lane.restore(run)
   }
 
   addConsumer(consumer: Consumer): void {
@@ -173,13 +184,11 @@ export class Queue implements Timed, DeliverySource {
     switch (outcome) {
       case Outcome.ack:
         this.counters.acked++
-        this.#slabs.release(words[at]!, words[at + 2]!)
-        lane.remove(place)
+        this.#remove(place)
         return
       case Outcome.reject:
         this.counters.rejected++
-        this.#slabs.release(words[at]!, words[at + 2]!)
-        lane.remove(place)
+        this.#remove(place)
         return
       case Outcome.requeue:
         this.counters.requeued++
@@ -224,8 +233,7 @@ export class Queue implements Timed, DeliverySource {
       if ((meta & Meta.unsettled) !== 0) continue
       if ((meta & Meta.delayed) !== 0) this.delayedCount--
       else this.#lane.take(place)
-      this.#slabs.release(words[at]!, words[at + 2]!)
-      this.#lane.remove(place)
+      this.#remove(place)
       count++
     }
     this.counters.purged += count
@@ -289,6 +297,20 @@ export class Queue implements Timed, DeliverySource {
     }
   }
 
+  /** A message that is away is gone for good: its bytes, its place, and what is kept of it. */
+  #remove(place: number): void {
+    const page = this.#lane.page(place)!
+    const index = place & (pageSize - 1)
+    const at = index << 2
+    const size = page.words[at + 2]
+    if (this.keptId !== 0 && (page.words[at + 3] & Meta.persistent) !== 0) {
+      const id = page.ids[index]
+      this.#home.journal.gone(this.keptId, place, 1, id, id, size)
+    }
+    this.#slabs.release(page.words[at], size)
+    this.#lane.remove(place)
+  }
+
   /**
    * Delivers the place that the lane has found, for which the consumer has credit, and of those behind it as many as make a run with it, have credit and
    * are in the share. Returns how many.
@@ -324,6 +346,9 @@ export class Queue implements Timed, DeliverySource {
     const delivered = (meta & Meta.countMax) < Meta.countMax ? meta + 1 : meta
     consumer.receiver.deliver(consumer, place, count, page, first, slab, offset, size, id, delivered)
     if (consumer.ack === 'none') {
+      if (this.keptId !== 0 && (meta & Meta.persistent) !== 0) {
+        this.#home.journal.gone(this.keptId, place, count, id, id + count - 1, size)
+      }
       this.#slabs.release(slab, size)
       lane.removeRun(place, count, size)
     } else {

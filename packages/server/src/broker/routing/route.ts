@@ -9,6 +9,8 @@ import type { Queue } from '../queues/queue.js'
 
 export interface Route {
   readonly queues: readonly Queue[]
+  /** Of `queues`, those that are kept by a journal. */
+  readonly kept: readonly Queue[]
   /** The exchange published to; undefined for the default exchange. */
   readonly exchange: Exchange | undefined
   /** Code of `spec/errors.json` if nobody may publish there, else 0. */
@@ -27,7 +29,7 @@ export interface Names {
 export function findRoute(names: Names, exchangeName: string, key: string, headers: () => Headers): Route {
   if (exchangeName === '') {
     const queue = names.queue(key)
-    return { queues: queue === undefined ? [] : [queue], exchange: undefined, refusal: 0, detail: '', dynamic: false }
+    return routeTo(queue === undefined ? [] : [queue], undefined, false)
   }
   const first = names.exchange(exchangeName)
   if (first === undefined) return refused(ErrorCode.notFound.code, `no exchange '${exchangeName}'; declare it first`, undefined)
@@ -52,9 +54,13 @@ export function findRoute(names: Names, exchangeName: string, key: string, heade
       if (alternate !== undefined) seen.add(alternate)
     }
   }
-  return { queues: [...queues], exchange: first, refusal: 0, detail: '', dynamic }
+  return routeTo([...queues], first, dynamic)
+}
+
+function routeTo(queues: readonly Queue[], exchange: Exchange | undefined, dynamic: boolean): Route {
+  return { queues, kept: queues.filter(({ keptId }) => keptId !== 0), exchange, refusal: 0, detail: '', dynamic }
 }
 
 function refused(refusal: number, detail: string, exchange: Exchange | undefined): Route {
-  return { queues: [], exchange, refusal, detail, dynamic: false }
+  return { queues: [], kept: [], exchange, refusal, detail, dynamic: false }
 }

@@ -1,0 +1,60 @@
+/**
+ * What outlives the process, as plain data: how it stands in the log and in a snapshot, and what a broker is restored from.
+ */
+
+export interface ExchangeJson {
+  readonly name: string
+  readonly type: 'direct' | 'fanout' | 'topic' | 'headers'
+  readonly autoDelete: boolean
+  readonly internal: boolean
+  readonly alternate?: string
+}
+
+export interface QueueJson {
+  /** Its number in the log: never used again. */
+  readonly id: number
+  readonly name: string
+  readonly autoDelete: boolean
+  readonly expiresMs?: number
+}
+
+export interface BindingJson {
+  readonly source: string
+  readonly target: { readonly queue: string } | { readonly exchange: string }
+  readonly key: string
+  /** As in control messages (`headersToJson`). */
+  readonly headers?: object
+  readonly match?: 'all' | 'any'
+}
+
+/**
+ * Messages of one queue whose records lie in the log and not in memory, in order: every message that the log has for the queue with an id in one of the
+ * `ranges` (first, last, first, last …; they rise).
+ */
+export interface KeptRun {
+  /** How many there are: 1 to 1,024, a page of the queue's index. */
+  readonly count: number
+  /** Bytes of their records. */
+  readonly size: number
+  readonly ranges: Float64Array
+}
+
+export interface DurableQueue extends QueueJson {
+  readonly runs: readonly KeptRun[]
+}
+
+export interface DurableHost {
+  readonly name: string
+  readonly exchanges: readonly ExchangeJson[]
+  readonly queues: readonly DurableQueue[]
+  readonly bindings: readonly BindingJson[]
+}
+
+/** All that a broker goes on with after a restart. */
+export interface DurableState {
+  readonly hosts: readonly DurableHost[]
+  /** Numbers of queues from here on are new. */
+  readonly nextQueueId: number
+  /** Ids of messages from here on are new. */
+  readonly nextMessageId: number
+}

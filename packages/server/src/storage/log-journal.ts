@@ -1,0 +1,214 @@
+// Hot: what a turn has said becomes blocks here.
+/**
+ * The journal on a log: what the core says in a turn is gathered, and written at its end as one block or a few, in the order
+ *
+ *     IDS ─▶ TOPOLOGY ─▶ ROUTE, RUN … ─▶ GONE          so that a queue is there before its messages, and a message before its end
+ *
+ * A turn is a *batch*. Who has to wait for the disk waits for its batch: `gate` says which, `synced` how far the disk is. There is no timer and no
+ * promise: what arrives while a sync is under way goes with the next one.
+ */
+import { writeU32, writeU64 } from '@waybill/protocol'
+import type { Journal, TopologyChange } from '../broker/journal.js'
+import type { Route } from '../broker/routing/route.js'
+import type { Slabs } from '../broker/store/slabs.js'
+import type { Log, Position } from '../ports/log.js'
+import { BlockBuilder } from './block-builder.js'
+import {
+  EntryKind,
+  entryHeaderSize,
+  goneHeaderSize,
+  goneRangeSize,
+  runHeaderSize,
+  writeEntryHeader,
+  writeGoneHeader,
+  writeGoneRange,
+  writeRunHeader,
+} from './entries.js'
+import { Gathering } from './gathering.js'
+import { IdIndex } from './id-index.js'
+
+/** A block is ended when it is as large: so much is read to find one message. */
+const blockSize = 256 * 1024
+/** Message ids are reserved in the log so many at a time, before half of the last reserve is used up: after a crash nothing is named twice. */
+const idReserve = 2 ** 24
+
+export interface LogJournalOptions {
+  readonly log: Log
+  readonly slabs: Slabs
+  /** Ids below it have not all been used; those from it on have not. */
+  readonly nextMessageId: () => number
+  /** Where the log's messages lie, from before. */
+  readonly index: IdIndex
+}
+
+export class LogJournal implements Journal {
+  readonly keeps = true
+  failed = false
+  synced = 0
+  /** The batch that is being gathered. */
+  batch = 1
+  readonly log: Log
+  readonly index: IdIndex
+  /** Bytes appended since the start. */
+  appendedSize = 0
+  readonly #slabs: Slabs
+  readonly #nextMessageId: () => number
+  readonly #gathering: Gathering
+  readonly #builder = new BlockBuilder()
+  #changes: TopologyChange[] = []
+  #reservedId = 0
+  #needsSync = false
+  #lastPosition: Position = 0
+  /** Batches that have been written and are not synced: their numbers, positions, and sizes. */
+  readonly #pending: { readonly batch: number; readonly position: Position; readonly size: number; readonly firstId: number }[] = []
+  /** Bytes that have been written and are not synced. */
+  unsyncedSize = 0
+  /** Of the block being built. */
+  #routes: Route[] = []
+  readonly #routeIndex = new Map<Route, number>()
+  #blockFirstId = 0
+  #blockRecords = 0
+
+  constructor({ log, slabs, nextMessageId, index }: LogJournalOptions) {
+    this.log = log
+    this.index = index
+    this.#slabs = slabs
+    this.#nextMessageId = nextMessageId
+    this.#gathering = new Gathering(slabs)
+  }
+
+  get gate(): number {
+    if (this.#pending.length === 0 && !this.hasWork) return 0
+    this.#needsSync = true
+    return this.batch
+  }
+
+  get hasWork(): boolean {
+    return !this.#gathering.isEmpty || this.#changes.length > 0 || this.#needsSync
+  }
+
+  message(route: Route, slab: number, offset: number, size: number, id: number): void {
+    this.#needsSync = true
+    this.#gathering.message(route, slab, offset, size, id)
+  }
+
+  gone(queue: number, place: number, count: number, firstId: number, lastId: number, size: number): void {
+    this.#gathering.gone(queue, place, count, firstId, lastId, size)
+  }
+
+  changed(change: TopologyChange): void {
+    this.#needsSync = true
+    this.#changes.push(change)
+  }
+
+  together(isBegun: boolean): void {
+    this.#gathering.together(isBegun)
+  }
+
+  /** Reads how far the log is. True: more is synced than before. */
+  progressed(): boolean {
+    const { synced, failed } = this.log.progress()
+    this.failed = failed !== undefined
+    const before = this.synced
+    let done = 0
+    for (; done < this.#pending.length && this.#pending[done].position <= synced; done++) {
+      this.synced = this.#pending[done].batch
+      this.unsyncedSize -= this.#pending[done].size
+    }
+    if (done > 0) this.#pending.splice(0, done)
+    return this.synced !== before
+  }
+
+  write(): void {
+    const next = this.#nextMessageId()
+    if (next + idReserve / 2 > this.#reservedId) this.#reserveIds(next)
+    if (!this.hasWork && this.#builder.isEmpty) return
+    const sizeBefore = this.appendedSize
+    const firstId = this.#gathering.runCount > 0 ? this.#gathering.runIds[0] : next
+    for (const change of this.#changes) this.#writeChange(change)
+    this.#changes = []
+    this.#writeRuns()
+    this.#writeRanges()
+    this.#append()
+    this.#gathering.clear()
+    const size = this.appendedSize - sizeBefore
+    this.unsyncedSize += size
+    this.#pending.push({ batch: this.batch, position: this.#lastPosition, size, firstId })
+    this.batch++
+    this.#needsSync = false
+  }
+
+  #writeChange(change: TopologyChange): void {
+    const bytes = Buffer.from(JSON.stringify(change))
+    const at = this.#builder.reserve(entryHeaderSize + bytes.length)
+    const { buffer } = this.#builder
+    bytes.copy(buffer, writeEntryHeader(buffer, at, EntryKind.topology, 0, bytes.length))
+  }
+
+  #reserveIds(next: number): void {
+    this.#reservedId = next + idReserve
+    this.#needsSync = true
+    const at = this.#builder.reserve(entryHeaderSize + 8)
+    const { buffer } = this.#builder
+    writeU64(buffer, writeEntryHeader(buffer, at, EntryKind.ids, 0, 8), this.#reservedId)
+  }
+
+  #writeRuns(): void {
+    const { runCount, runSlabs, runOffsets, runSizes, runIds, runCounts, runGlued, runRoutes } = this.#gathering
+    for (let i = 0; i < runCount; i++) {
+      if (this.#builder.size >= blockSize && runGlued[i] === 0) this.#append()
+      const route = this.#routeOf(runRoutes[i])
+      const size = runSizes[i]
+      const at = this.#builder.reserve(entryHeaderSize + runHeaderSize)
+      writeRunHeader(this.#builder.buffer, at, 0, runIds[i], route, runCounts[i], size)
+      const offset = runOffsets[i]
+      this.#builder.range(this.#slabs.buffer(runSlabs[i]), offset, offset + size)
+      if (this.#blockRecords === 0) this.#blockFirstId = runIds[i]
+      this.#blockRecords += size
+    }
+  }
+
+  /** The number of a route in this block; told when it is new. */
+  #routeOf(route: Route): number {
+    const last = this.#routes.length - 1
+    if (last >= 0 && this.#routes[last] === route) return last
+    const known = this.#routeIndex.get(route)
+    if (known !== undefined) return known
+    const index = this.#routes.push(route) - 1
+    this.#routeIndex.set(route, index)
+    const { kept } = route
+    const at = this.#builder.reserve(entryHeaderSize + kept.length * 4)
+    const { buffer } = this.#builder
+    let to = writeEntryHeader(buffer, at, EntryKind.route, 0, kept.length * 4)
+    for (let i = 0; i < kept.length; i++, to += 4) writeU32(buffer, to, kept[i].keptId)
+    return index
+  }
+
+  #writeRanges(): void {
+    const { rangeCount, rangeQueues, rangeFirsts, rangeLasts, rangeCounts, rangeSizes } = this.#gathering
+    for (let i = 0; i < rangeCount; ) {
+      if (this.#builder.size >= blockSize) this.#append()
+      const queue = rangeQueues[i]
+      let end = i + 1
+      while (end < rangeCount && end - i < 1_024 && rangeQueues[end] === queue) end++
+      let at = this.#builder.reserve(entryHeaderSize + goneHeaderSize + (end - i) * goneRangeSize)
+      const { buffer } = this.#builder
+      at = writeGoneHeader(buffer, at, queue, end - i)
+      for (; i < end; i++) at = writeGoneRange(buffer, at, rangeFirsts[i], rangeLasts[i], rangeCounts[i], rangeSizes[i])
+    }
+  }
+
+  #append(): void {
+    const builder = this.#builder
+    builder.end()
+    this.#lastPosition = this.log.append(builder.parts, this.#needsSync ? 'sync' : 'lazy')
+    this.appendedSize += builder.size
+    if (this.#blockRecords > 0) {
+      this.index.add(this.#blockFirstId, this.#lastPosition, this.#blockRecords)
+      this.#blockRecords = 0
+    }
+    builder.clear()
+    this.#routes = []
+    this.#routeIndex.clear()
+  }
+}
