@@ -85,6 +85,7 @@ export class ChannelTable {
   fail(channel: Channel, name: ErrorName, message: string): void {
     const { replies, shard, connection } = this.#home
     this.close(channel)
+    this.#home.channelFailed(channel)
     this.#silence(channel.id)
     replies.error(channel.id, 0, name, message)
     this.#home.changed()

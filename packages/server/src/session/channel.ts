@@ -48,6 +48,8 @@ export interface ChannelHome {
   delivered(): void
   /** The channel has confirms or credit to tell. */
   channelChanged(channel: Channel): void
+  /** The channel has ended for a fault: nothing more is told of it. */
+  channelFailed(channel: Channel): void
   /** Sends what has been gathered so far before anything else. */
   send(): void
   unsettledChanged(by: number): void

@@ -62,6 +62,11 @@ export class Outgoing {
     this.#channels.push(channel)
   }
 
+  /** A channel has ended for a fault: what it had to say is not said. */
+  channelFailed(channel: Channel): void {
+    this.#channels = this.#channels.filter((other) => other !== channel)
+  }
+
   /** Sends what has been gathered. True if that was something. */
   flush(output: Output, now: number, synced: number): boolean {
     const { deliveries } = this

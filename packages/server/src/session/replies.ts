@@ -14,7 +14,7 @@ export class Replies {
   #before: Uint8Array[] = none
   #after: Uint8Array[] = none
   /** Wait for their batch; gates only rise. */
-  readonly #gated: { readonly gate: number; readonly bytes: Uint8Array }[] = []
+  readonly #gated: { readonly gate: number; readonly isLast: boolean; readonly bytes: Uint8Array }[] = []
 
   /** Bytes as they are. */
   say(bytes: Uint8Array): void {
@@ -23,12 +23,12 @@ export class Replies {
     this.count++
   }
 
-  /** The answer to a request. It is told when everything up to batch `gate` of the journal is synced; 0: at once. */
-  answer(channel: number, correlation: number, answer: object | Refusal, gate = 0): void {
+  /** The answer to a request. It is told when everything up to batch `gate` of the journal is synced; 0: at once. `isLast`: behind what is told with it. */
+  answer(channel: number, correlation: number, answer: object | Refusal, gate = 0, isLast = false): void {
     if (answer instanceof Refusal) this.error(channel, correlation, answer.name, answer.message, answer.details)
     else if (gate === 0) this.say(encodeControl(FrameType.result, channel, correlation, answer))
     else {
-      this.#gated.push({ gate, bytes: encodeControl(FrameType.result, channel, correlation, answer) })
+      this.#gated.push({ gate, isLast, bytes: encodeControl(FrameType.result, channel, correlation, answer) })
       this.count++
     }
   }
@@ -42,9 +42,12 @@ export class Replies {
   release(synced: number): void {
     let ready = 0
     while (ready < this.#gated.length && this.#gated[ready]!.gate <= synced) ready++
-    for (const { bytes } of this.#gated.splice(0, ready)) {
-      if (this.#before === none) this.#before = []
-      this.#before.push(bytes)
+    for (const { isLast, bytes } of this.#gated.splice(0, ready)) {
+      if (isLast) this.sayLater(bytes)
+      else {
+        if (this.#before === none) this.#before = []
+        this.#before.push(bytes)
+      }
     }
   }
 

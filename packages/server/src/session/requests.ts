@@ -88,7 +88,9 @@ function close(home: RequestHome, bytes: Uint8Array, channelId: number, correlat
     return
   }
   home.channels.close(channel)
-  home.replies.answer(channelId, correlation, {})
+  // Confirms of the channel may wait for the disk: they are told before.
+  const gate = channel.publishing.confirms.pending ? channel.broker.journal.gate : 0
+  home.replies.answer(channelId, correlation, {}, gate, true)
 }
 
 function list(home: RequestHome, bytes: Uint8Array, correlation: number, from: number, to: number): void {

@@ -85,6 +85,8 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
   #opening: Opening | undefined
   #host: VirtualHost | undefined
   #farewell: Farewell | undefined
+  /** Of a CLOSE that waits for the disk, else 0. */
+  #closeCorrelation = 0
   /** The other end will send nothing more, and what it has sent has not all been looked at. */
   #hasEnded = false
 
@@ -137,6 +139,11 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
   /** Whether its consumers get nothing for now. */
   get held(): boolean {
     return this.outgoing.held || this.isDraining
+  }
+
+  /** Whether it has something to say that waits for the disk. */
+  get isGated(): boolean {
+    return this.outgoing.isGated
   }
 
   get isServed(): boolean {
@@ -250,6 +257,10 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     this.#home.changed(this)
   }
 
+  channelFailed(channel: Channel): void {
+    this.outgoing.channelFailed(channel)
+  }
+
   unsettledChanged(by: number): void {
     this.unsettledCount += by
   }
@@ -302,6 +313,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     journal.write()
     if (this.outgoing.flush(output, broker.now, journal.synced)) this.liveness.sentAt = broker.now
     if (this.outgoing.isGated) this.#home.awaitsSync(this)
+    else if (this.#closeCorrelation !== 0) this.#finishClose()
   }
 
   written(): void {
@@ -366,7 +378,16 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
   /** CLOSE on channel 0: everything before it is answered first. */
   close(correlation: number): void {
     this.channels.endGets()
+    this.intake.stop()
+    this.channels.hold(true)
+    this.#closeCorrelation = correlation
     this.flush()
+  }
+
+  /** What was published before the CLOSE is on the disk, and its publishers have been told. */
+  #finishClose(): void {
+    const correlation = this.#closeCorrelation
+    this.#closeCorrelation = 0
     this.replies.answer(0, correlation, {})
     this.end()
   }

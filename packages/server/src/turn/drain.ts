@@ -46,7 +46,7 @@ export class Drain implements Timed {
   }
 
   #isSettled(): boolean {
-    for (const { unsettledCount } of this.#sessions) if (unsettledCount > 0) return false
+    for (const { unsettledCount, isGated } of this.#sessions) if (unsettledCount > 0 || isGated) return false
     return true
   }
 }
