@@ -10,10 +10,10 @@ interface Told {
   readonly exceptions: { sequence: number; code: number; queueCount: number; detail: string }[]
 }
 
-function write(confirms: Confirms): Told[] {
+function write(confirms: Confirms, synced = 0): Told[] {
   const { transport, output } = wire()
   output.begin(transport, [])
-  confirms.write(output, 1, 1_000, 2_000, 0)
+  confirms.write(output, 1, 1_000, 2_000, synced)
   output.end()
   const bytes = Buffer.concat(transport.arrived)
   const reader = new FrameReader(
@@ -53,6 +53,37 @@ t.test('confirms - neighbours with the same fate are one run', async (t) => {
   t.notOk(confirms.pending)
   t.equal(confirms.takenCount, 8)
   t.equal(confirms.refusedCount, 1)
+})
+
+t.test('confirms - what waits for the disk holds up all that comes behind it, and nothing before it', async (t) => {
+  const confirms = new Confirms()
+  confirms.taken(1, 101, 1, 1, 0)
+  confirms.refused(2, ErrorCode.unroutable.code, 'first')
+  confirms.taken(3, 102, 1, 3, 7)
+  confirms.taken(4, 103, 1, 3, 7)
+  confirms.refused(5, ErrorCode.unroutable.code, 'second')
+  confirms.taken(6, 104, 1, 1, 0)
+  confirms.taken(7, 105, 1, 3, 8)
+  confirms.through = 8
+
+  t.ok(confirms.isReady(0))
+  t.match(write(confirms, 0), [{ through: 2, runs: [{ firstSequence: 1, count: 1 }], exceptions: [{ sequence: 2, detail: 'first' }] }])
+  t.ok(confirms.pending)
+  t.notOk(confirms.isReady(6))
+  t.match(write(confirms, 7), [
+    {
+      through: 6,
+      runs: [
+        { firstSequence: 3, firstMessageId: 102, count: 2, level: 'synced' },
+        { firstSequence: 6, count: 1, level: 'received' },
+      ],
+      exceptions: [{ sequence: 5, detail: 'second' }],
+    },
+  ])
+  t.ok(confirms.isReady(8))
+  t.match(write(confirms, 8), [{ through: 8, runs: [{ firstSequence: 7, count: 1, level: 'synced' }], exceptions: [] }])
+  t.notOk(confirms.pending)
+  t.equal(confirms.takenCount, 5)
 })
 
 t.test('confirms - more queues than the field can say are told as 65,535', async (t) => {
