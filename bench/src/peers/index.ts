@@ -8,8 +8,13 @@ const loaders = {
   waybill: async () => (await import('./waybill.js')).waybill,
   nats: async () => (await import('./nats.js')).nats,
   nats2: async () => (await import('./nats.js')).nats2,
+  jetstream: async () => (await import('./jetstream.js')).jetstreamDefault,
+  'jetstream-always': async () => (await import('./jetstream.js')).jetstreamAlways,
   rabbitmq: async () => (await import('./rabbitmq.js')).rabbitmq,
+  'rabbitmq-quorum': async () => (await import('./rabbitmq.js')).rabbitmqQuorum,
   redis: async () => (await import('./redis.js')).redis,
+  'redis-everysec': async () => (await import('./redis.js')).redisEverysec,
+  'redis-always': async () => (await import('./redis.js')).redisAlways,
 } satisfies Record<string, () => Promise<Peer>>
 
 export type PeerName = keyof typeof loaders
