@@ -24,6 +24,13 @@ import { Slabs } from './store/slabs.js'
 import type { Timers } from './timers/timed.js'
 import { VirtualHost } from './virtual-host.js'
 
+/** Reads the cold pages of queues that say they need them, later. */
+export interface Pager {
+  wanted(queue: Queue): void
+}
+
+const noPager: Pager = { wanted: () => undefined }
+
 const retryFirstMs = 1_000
 const retryMaxMs = 60_000
 const retrySpread = 0.2
@@ -51,7 +58,7 @@ export class Broker implements QueueHome {
   readonly limits: BrokerLimits
   readonly slabs = new Slabs()
   readonly pages = new PagePool()
-  readonly compactor = new Compactor(this.slabs, () => this.#queues())
+  readonly compactor = new Compactor(this.slabs, () => this.queues())
   readonly virtualHosts = new Map<string, VirtualHost>()
   queueCount = 0
   /** The time of this turn. */
@@ -61,6 +68,8 @@ export class Broker implements QueueHome {
   #dirty: Queue[] = []
   /** Exclusive queues by their connection. */
   readonly #exclusive = new Map<number, Set<Queue>>()
+  /** Who reads back what is in the log and not in memory. */
+  pager: Pager = noPager
   #journal: Journal = noJournal
   #nextMessageId = 1
   #nextQueueId = 1
@@ -224,6 +233,10 @@ export class Broker implements QueueHome {
     return Math.round(base * (1 - retrySpread + 2 * retrySpread * this.#entropy.random()))
   }
 
+  wanted(queue: Queue): void {
+    this.pager.wanted(queue)
+  }
+
   abandoned(queue: Queue): void {
     if (queue.options.autoDelete) this.dropQueue(queue)
   }
@@ -313,7 +326,7 @@ export class Broker implements QueueHome {
     return queue
   }
 
-  *#queues(): Iterable<Queue> {
+  *queues(): Iterable<Queue> {
     for (const host of this.virtualHosts.values()) yield* host.queues.values()
   }
 

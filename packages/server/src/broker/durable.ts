@@ -27,6 +27,9 @@ export interface BindingJson {
   readonly match?: 'all' | 'any'
 }
 
+/** A run of several messages has at most so many bytes: it is read at once, when its messages are wanted. */
+export const keptRunSizeMax = 4 * 1024 * 1024
+
 /**
  * Messages of one queue whose records lie in the log and not in memory, in order: every message that the log has for the queue with an id in one of the
  * `ranges` (first, last, first, last …; they rise).
@@ -34,7 +37,7 @@ export interface BindingJson {
 export interface KeptRun {
   /** How many there are: 1 to 1,024, a page of the queue's index. */
   readonly count: number
-  /** Bytes of their records. */
+  /** Bytes of their records: at most `keptRunSizeMax`, if there are several. */
   readonly size: number
   readonly ranges: Float64Array
 }

@@ -27,6 +27,8 @@ export interface Journal {
   readonly batch: number
   /** Every batch up to here is synced. */
   readonly synced: number
+  /** Every kept message with an id below it is synced. */
+  readonly syncedId: number
   /** Hot. A persistent record, stored at `offset` of a slab, whose route has durable queues. Its slab is pinned until the end of the turn. */
   message(route: Route, slab: number, offset: number, size: number, id: number): void
   /**
@@ -48,6 +50,7 @@ export const noJournal: Journal = {
   gate: 0,
   batch: 0,
   synced: 0,
+  syncedId: 0,
   message: () => undefined,
   gone: () => undefined,
   changed: () => undefined,

@@ -83,6 +83,11 @@ export class LogJournal implements Journal {
     return this.batch
   }
 
+  get syncedId(): number {
+    if (this.#pending.length > 0) return this.#pending[0].firstId
+    return this.#gathering.runCount > 0 ? this.#gathering.runIds[0] : this.#nextMessageId()
+  }
+
   get hasWork(): boolean {
     return !this.#gathering.isEmpty || this.#changes.length > 0 || this.#needsSync
   }

@@ -2,21 +2,29 @@
 /**
  * The places of a queue in order, as pages:
  *
- *     first page            last page
- *     │x·x·····││········││xxxxx───│          · settled   x ready or away   ─ not used yet
+ *     first page                                  last page
+ *     │x·x·····││········││ cold: 1,024 ││xxxxx───│          · settled   x ready or away   ─ not used yet
  *
  * A message's place is its number for ever. Taking is the first ready bit, requeueing sets the bit again, settling
  * empties the place, browsing is a cursor: each in constant time. A page whose last message has gone is given back,
  * wherever it stands; so one message that nobody settles keeps a page, not all that came behind it.
+ *
+ * A page whose messages the log has may be cold (ColdPage): its messages are counted, and nothing else of them is in memory.
  */
 import assert from 'node:assert'
-import type { KeptRun } from '../durable.js'
+import { type KeptRun, keptRunSizeMax } from '../durable.js'
+import type { Slabs } from '../store/slabs.js'
+import { ColdPage, coldPageOf, coldPageSize, keptRunOf, releaseRecords, settleIn } from './cold-page.js'
 import type { PagePool } from './page.js'
 import { Meta, type Page, pageBits, pageSize } from './page.js'
 
 const indexMask = pageSize - 1
 /** An empty lane whose next place has this index in its page begins a new page. */
 const restartFrom = 64
+/** A page of smaller records cannot become larger than a cold page may be. */
+const largeFrom = keptRunSizeMax / pageSize
+/** What `firstReady` says of a message that has to be read first. */
+export const isCold = -2
 
 export class Lane {
   readonly #pool: PagePool
@@ -26,6 +34,9 @@ export class Lane {
   #next = 0
   /** No page below this number has a ready place. */
   #readyPage = 0
+  /** By the number of the page. */
+  #cold: Map<number, ColdPage> | undefined
+  coldCount = 0
   found: Page | undefined
   foundIndex = 0
   readyCount = 0
@@ -48,7 +59,14 @@ export class Lane {
   push(slab: number, offset: number, size: number, id: number, meta: number): number {
     let place = this.#next
     if (this.liveCount === 0 && (place & indexMask) >= restartFrom) place = this.#restart()
-    const page = this.#pageFor(place)
+    let page = this.#pageFor(place)
+    if (size > largeFrom) {
+      if (page.largeSize + size > keptRunSizeMax && (place & indexMask) !== 0) {
+        place = this.#closePage(page, place)
+        page = this.#pageFor(place)
+      }
+      page.largeSize += size
+    }
     const index = place & indexMask
     if (index >= page.ids.length) this.#pool.grow(page)
     const words = page.words
@@ -69,17 +87,34 @@ export class Lane {
     return place
   }
 
-  /** Adds a page of messages whose records lie in the log. */
+  /** Adds a page of messages whose records lie in the log, behind the last. They may have been delivered before. */
   restore(run: KeptRun): void {
-    assert(run.count > 0)
+    assert(run.count > 0 && run.count <= pageSize)
+    const n = Math.ceil(this.#next / pageSize)
+    if (this.#pages.length === 0) this.#firstPage = this.#readyPage = n
+    this.#pages[n - this.#firstPage] = undefined
+    this.#addCold(new ColdPage(run, undefined, Meta.persistent | Meta.redelivered, n))
+    this.readyCount += run.count
+    this.liveCount += run.count
+    this.readySize += run.size
+    this.liveSize += run.size
+    this.#next = (n + 1) * pageSize
   }
 
-  /** The first ready place, or -1; its page and index are in `found` and `foundIndex`. It stays ready until `take`. */
+  /**
+   * The first ready place, or -1; its page and index are in `found` and `foundIndex`. It stays ready until `take`. `isCold` says that the first ready
+   * message lies in a cold page: nothing can be taken until `warm`.
+   */
   firstReady(): number {
     if (this.readyCount === 0) return -1
     for (let n = this.#readyPage; ; n++) {
       const page = this.#pages[n - this.#firstPage]
-      if (page === undefined || page.readyCount === 0) continue
+      if (page === undefined) {
+        if (this.coldCount === 0 || !this.#cold!.has(n)) continue
+        this.#readyPage = n
+        return isCold
+      }
+      if (page.readyCount === 0) continue
       this.#readyPage = n
       const ready = page.ready
       for (let w = page.readyFrom; ; w++) {
@@ -155,7 +190,125 @@ export class Lane {
     return index < page.ids.length && place < this.#next && page.words[(index << 2) + 2] !== 0
   }
 
-  /** The first place at or behind `from` that holds a message, or -1: a cursor for browsing and moving. */
+  // ─── cold pages ─────────────────────────────────────────────────────────
+
+  /**
+   * Cold pages that will be needed next: those among the first `sizeMax` bytes that are ready, and the first page even if it is larger. Pages behind are
+   * not looked at.
+   */
+  coldAhead(sizeMax: number, into: ColdPage[]): void {
+    if (this.coldCount === 0) return
+    const sizeOfOne = this.readySize / this.readyCount
+    let left = sizeMax
+    for (let i = this.#readyPage - this.#firstPage; left > 0 && i < this.#pages.length; i++) {
+      const page = this.#pages[i]
+      const cold = page === undefined ? this.#cold!.get(this.#firstPage + i) : undefined
+      if (cold !== undefined) {
+        if (left < cold.size && left < sizeMax) return
+        into.push(cold)
+      }
+      left -= cold?.size ?? (page === undefined ? 0 : page.readyCount * sizeOfOne)
+    }
+  }
+
+  /**
+   * Lets pages go whose messages can be read again, the last ones first; those below page number `from` stay. Returns how many went, at most
+   * `countMax`; about `looksMax` pages are looked at.
+   */
+  chill(from: number, countMax: number, looksMax: number, syncedId: number, slabs: Slabs): number {
+    let count = 0
+    const first = Math.max(0, from - this.#firstPage)
+    const open = (this.#next & indexMask) === 0 ? -1 : this.#pageNumber(this.#next)
+    for (let i = this.#pages.length - 1; i >= first && count < countMax && looksMax > 0; i--) {
+      const page = this.#pages[i]
+      const n = this.#firstPage + i
+      if (page === undefined || page.staysHot || n === open) continue
+      looksMax--
+      const cold = coldPageOf(page, n, syncedId)
+      if (cold === undefined) continue
+      releaseRecords(page, page.readyCount, slabs, true)
+      page.liveCount = 0
+      this.#pool.give(page)
+      this.#pages[i] = undefined
+      this.#addCold(cold)
+      count++
+    }
+    return count
+  }
+
+  /** Ends the page that is being filled, so that it may become cold. */
+  endPage(): void {
+    const place = this.#next
+    const page = this.page(place)
+    if (page !== undefined && (place & indexMask) !== 0) this.#next = this.#closePage(page, place)
+  }
+
+  /** The page that the next message is taken from, or one before it. */
+  get readyPage(): number {
+    return this.#readyPage
+  }
+
+  /** An empty page with room for the messages of a cold one: they are written to it from its start on, in the order of their ids. */
+  pageForCold(cold: ColdPage): Page {
+    const { indexes } = cold
+    const needed = indexes === undefined ? cold.count : Math.min(pageSize, indexes[indexes.length - 1] + cold.count)
+    return this.#pool.takeFor(needed)
+  }
+
+  /** A page from `pageForCold` is not needed. The caller has released what was in it. */
+  giveBack(page: Page): void {
+    this.#pool.give(page)
+  }
+
+  /** The messages of a cold page are in memory again: `count` of them, `size` bytes. Returns how many are missing; they count no longer. */
+  warm(cold: ColdPage, page: Page, count: number, size: number): number {
+    assert(!cold.isOver && count <= cold.count)
+    this.#removeCold(cold)
+    const missing = cold.count - count
+    this.readyCount -= missing
+    this.liveCount -= missing
+    this.readySize += size - cold.size
+    this.liveSize += size - cold.size
+    if (count > 0) {
+      settleIn(page, count, cold)
+      this.#pages[cold.pageNumber - this.#firstPage] = page
+    } else {
+      this.#pool.give(page)
+      this.#trim()
+    }
+    return missing
+  }
+
+  /** Drops a cold page: its messages are gone. */
+  forget(cold: ColdPage): void {
+    this.#removeCold(cold)
+    this.readyCount -= cold.count
+    this.liveCount -= cold.count
+    this.readySize -= cold.size
+    this.liveSize -= cold.size
+    this.#trim()
+  }
+
+  /** The first cold page at or behind a page number. */
+  nextCold(from: number): ColdPage | undefined {
+    if (this.coldCount === 0) return undefined
+    for (let i = Math.max(0, from - this.#firstPage); i < this.#pages.length; i++) {
+      if (this.#pages[i] !== undefined) continue
+      const cold = this.#cold!.get(this.#firstPage + i)
+      if (cold !== undefined) return cold
+    }
+    return undefined
+  }
+
+  /** All that the log keeps of this lane, in order. */
+  *keptRuns(): Iterable<KeptRun> {
+    for (const [i, page] of this.#pages.entries()) {
+      const run = page === undefined ? this.#cold?.get(this.#firstPage + i) : keptRunOf(page)
+      if (run !== undefined) yield run
+    }
+  }
+
+  /** The first place at or behind `from` that holds a message in memory, or -1: a cursor for browsing and moving. */
   seek(from: number): number {
     let n = Math.max(this.#pageNumber(from), this.#firstPage)
     let index = n === this.#pageNumber(from) ? from & indexMask : 0
@@ -176,6 +329,17 @@ export class Lane {
     let live = 0
     let readySize = 0
     let liveSize = 0
+    for (const [n, cold] of this.#cold ?? []) {
+      assert.equal(n, cold.pageNumber)
+      assert(!cold.isOver && cold.count > 0 && cold.count <= pageSize)
+      assert(n >= this.#readyPage && n >= this.#firstPage && n - this.#firstPage < this.#pages.length)
+      assert(this.#pages[n - this.#firstPage] === undefined)
+      ready += cold.count
+      live += cold.count
+      readySize += cold.size
+      liveSize += cold.size
+    }
+    assert.equal(this.#cold?.size ?? 0, this.coldCount)
     for (const [i, page] of this.#pages.entries()) {
       if (page === undefined) continue
       let pageReady = 0
@@ -245,8 +409,13 @@ export class Lane {
     }
     this.#pool.give(this.#pages[i]!)
     this.#pages[i] = undefined
+    this.#trim()
+  }
+
+  /** Forgets pages at the front that are not there any more, now and then. */
+  #trim(): void {
     let gone = 0
-    while (gone < this.#pages.length && this.#pages[gone] === undefined) gone++
+    while (gone < this.#pages.length && this.#pages[gone] === undefined && !this.#isCold(this.#firstPage + gone)) gone++
     if (gone === this.#pages.length) {
       this.#pages.length = 0
       return
@@ -256,5 +425,30 @@ export class Lane {
       this.#firstPage += gone
       if (this.#readyPage < this.#firstPage) this.#readyPage = this.#firstPage
     }
+  }
+
+  /** Nothing more comes into this page, though it has room; its other places are empty for ever. Returns the first place of the next one. */
+  #closePage(page: Page, place: number): number {
+    const index = place & indexMask
+    if (index < page.ids.length) page.words.fill(0, index << 2)
+    return place - index + pageSize
+  }
+
+  #isCold(n: number): boolean {
+    return this.coldCount > 0 && this.#cold!.has(n)
+  }
+
+  #addCold(cold: ColdPage): void {
+    this.#cold ??= new Map()
+    this.#cold.set(cold.pageNumber, cold)
+    this.coldCount++
+    this.#pool.usedSize += coldPageSize
+  }
+
+  #removeCold(cold: ColdPage): void {
+    cold.isOver = true
+    this.#cold!.delete(cold.pageNumber)
+    this.coldCount--
+    this.#pool.usedSize -= coldPageSize
   }
 }

@@ -35,6 +35,10 @@ export class Page {
   liveCount = 0
   /** No word of `ready` below this one has a bit. */
   readyFrom = 0
+  /** Bytes of those records in it that are large: see Lane. */
+  largeSize = 0
+  /** It cannot become cold as long as anything is in it. */
+  staysHot = false
 
   constructor(capacity: number) {
     this.words = new Uint32Array(capacity * 4)
@@ -66,6 +70,11 @@ export class PagePool {
     return page
   }
 
+  /** A page with room for so many places. */
+  takeFor(count: number): Page {
+    return this.take(count > firstCapacity)
+  }
+
   /** Gives a small page room for all places. */
   grow(page: Page): void {
     const larger = this.take(true)
@@ -81,6 +90,8 @@ export class PagePool {
       page.readyCount = 0
     }
     page.readyFrom = 0
+    page.largeSize = 0
+    page.staysHot = false
     const pool = page.ids.length === pageSize ? this.#whole : this.#small
     if (pool.length < 256) pool.push(page)
   }

@@ -16,12 +16,15 @@ import type { Journal } from '../journal.js'
 import type { Slabs } from '../store/slabs.js'
 import type { Timed } from '../timers/timed.js'
 import { type Consumer, type DeliverySource, runSizeMax } from './consumer.js'
+import type { ColdPage } from './cold-page.js'
 import { ConsumerRing } from './consumer-ring.js'
-import { Lane } from './lane.js'
-import { Meta, type PagePool, pageSize } from './page.js'
+import { isCold, Lane } from './lane.js'
+import { Meta, type Page, type PagePool, pageSize } from './page.js'
 
 /** How many messages a consumer among several gets at a time, at most: enough to share the cost of a frame. */
 const shareMax = 64
+/** A page that is being filled is worth letting go when its queue has so many bytes. */
+const closedFrom = 64 * 1024
 
 export interface QueueOptions {
   readonly durable: boolean
@@ -43,20 +46,27 @@ export interface QueueHome {
   retryIn(queue: Queue, place: number, delayMs: number): void
   /** The back-off after so many failures, in milliseconds. */
   backoffMs(failureCount: number): number
+  /** Its next messages lie in the log: `coldAhead` says where; `warm` brings them. Said again while they are wanted. */
+  wanted(queue: Queue): void
   /** The last consumer has gone. */
   abandoned(queue: Queue): void
   /** `expiresMs` has run since it was last known to be used. */
   expiryDue(queue: Queue, now: number): void
 }
 
+/** Since the start: published + restored = ready + unsettled + delayed + acked + rejected + purged + lost + those that were sent in mode none. */
 export interface QueueCounters {
   published: number
+  /** Were there at the start. */
+  restored: number
   delivered: number
   acked: number
   requeued: number
   retried: number
   rejected: number
   purged: number
+  /** Should have been in the log and were not. */
+  lost: number
 }
 
 export class Queue implements Timed, DeliverySource {
@@ -74,17 +84,31 @@ export class Queue implements Timed, DeliverySource {
   readonly consumers = new ConsumerRing()
   /** Of `consumers`, those that are not a GET. */
   consumerCount = 0
-  readonly counters: QueueCounters = { published: 0, delivered: 0, acked: 0, requeued: 0, retried: 0, rejected: 0, purged: 0 }
+  readonly counters: QueueCounters = {
+    published: 0,
+    restored: 0,
+    delivered: 0,
+    acked: 0,
+    requeued: 0,
+    retried: 0,
+    rejected: 0,
+    purged: 0,
+    lost: 0,
+  }
   unsettledCount = 0
   unsettledSize = 0
   delayedCount = 0
   isDirty = false
+  /** Pages of it are being read. */
+  isReading = false
   deleted = false
   /** When it last had a consumer, a GET or a declare, for `expiresMs`. */
   usedAt = 0
   readonly #home: QueueHome
   readonly #slabs: Slabs
   readonly #lane: Lane
+  /** Pages up to this number were read because they are needed soon. */
+  #warmedPage = -1
 
   constructor(name: string, options: QueueOptions, owner: number, virtualHost: string, keptId: number, home: QueueHome) {
     this.name = name
@@ -125,7 +149,10 @@ export class Queue implements Timed, DeliverySource {
 
   /** Takes over what the log has for it. */
   restore(runs: readonly KeptRun[]): void {
-    for (const run of runs) this.#lane.restore(run)
+    for (const run of runs) {
+      this.#lane.restore(run)
+      this.counters.restored += run.count
+    }
   }
 
   addConsumer(consumer: Consumer): void {
@@ -152,8 +179,9 @@ export class Queue implements Timed, DeliverySource {
     const lane = this.#lane
     while (lane.readyCount > 0) {
       let place = lane.firstReady()
+      if (place === isCold) break
       const consumer = this.consumers.next(lane.found!.words[(lane.foundIndex << 2) + 2])
-      if (consumer === undefined) return
+      if (consumer === undefined) break
       const { size: among } = this.consumers
       let share = among === 1 ? lane.readyCount : Math.min(shareMax, Math.max(1, Math.floor(lane.readyCount / (2 * among))))
       // Somebody of higher priority may have room for the next, if it is smaller.
@@ -162,13 +190,14 @@ export class Queue implements Timed, DeliverySource {
         share -= this.#deliverRun(consumer, place, share)
         if (share <= 0) break
         place = lane.firstReady()
-        if (!consumer.canTake(lane.found!.words[(lane.foundIndex << 2) + 2])) break
+        if (place === isCold || !consumer.canTake(lane.found!.words[(lane.foundIndex << 2) + 2])) break
       }
       if (consumer.once) {
         this.removeConsumer(consumer)
         consumer.receiver.got(consumer, true)
       }
     }
+    if (lane.coldCount > 0 && !this.isReading) this.#wantPages()
   }
 
   /** Settles a delivery with one of `Outcome`. `delayMs` below 0 means the back-off. */
@@ -226,7 +255,9 @@ export class Queue implements Timed, DeliverySource {
   /** Drops what is ready or waits for its retry; returns how many. What is unsettled stays. */
   purge(): number {
     let count = 0
+    let cold = this.#lane.nextCold(0)
     for (let place = this.#lane.seek(0); place >= 0; place = this.#lane.seek(place + 1)) {
+      for (; cold !== undefined && cold.pageNumber * pageSize < place; cold = this.#lane.nextCold(cold.pageNumber)) count += this.#purgeCold(cold)
       const words = this.#lane.page(place)!.words
       const at = (place & (pageSize - 1)) << 2
       const meta = words[at + 3]!
@@ -236,6 +267,7 @@ export class Queue implements Timed, DeliverySource {
       this.#remove(place)
       count++
     }
+    for (; cold !== undefined; cold = this.#lane.nextCold(cold.pageNumber)) count += this.#purgeCold(cold)
     this.counters.purged += count
     return count
   }
@@ -255,8 +287,56 @@ export class Queue implements Timed, DeliverySource {
       this.#slabs.release(words[at]!, words[at + 2]!)
       this.#lane.remove(place)
     }
+    for (let cold = this.#lane.nextCold(0); cold !== undefined; cold = this.#lane.nextCold(cold.pageNumber)) this.#lane.forget(cold)
     this.deleted = true
     return readyCount
+  }
+
+  // ─── cold pages ─────────────────────────────────────────────────────────
+
+  get coldCount(): number {
+    return this.#lane.coldCount
+  }
+
+  /** What the log keeps of it, in order. */
+  keptRuns(): Iterable<KeptRun> {
+    return this.keptId === 0 ? [] : this.#lane.keptRuns()
+  }
+
+  /** The cold pages that its consumers will need next: see Lane. */
+  coldAhead(sizeMax: number, into: ColdPage[]): void {
+    this.#lane.coldAhead(sizeMax, into)
+  }
+
+  /** Whether its consumers, if they can take anything, have to wait for a cold page. */
+  get isWaitingForPage(): boolean {
+    return this.#lane.firstReady() === isCold && this.#canAnybodyTake()
+  }
+
+  pageForCold(cold: ColdPage): Page {
+    return this.#lane.pageForCold(cold)
+  }
+
+  /** A cold page has been read: see Lane. Its records are retained. Returns how many are missing. */
+  warm(cold: ColdPage, page: Page, count: number, size: number): number {
+    const missing = this.#lane.warm(cold, page, count, size)
+    this.counters.lost += missing
+    this.#warmedPage = cold.pageNumber
+    if (!this.isDirty && this.consumers.size > 0) this.#home.dirty(this)
+    return missing
+  }
+
+  /**
+   * Lets pages go that can be read again, the last ones first; returns how many. What is needed soon stays; if memory is `pressing`, no more than what is
+   * needed now, and the page that is being filled may go too.
+   */
+  chill(countMax: number, looksMax: number, isPressing: boolean): number {
+    if (this.keptId === 0 || this.deleted) return 0
+    const lane = this.#lane
+    let from = 0
+    if (this.consumers.size > 0) from = isPressing ? lane.readyPage + 1 : Math.max(lane.readyPage + 2, this.#warmedPage + 1)
+    if (isPressing && lane.readySize >= closedFrom) lane.endPage()
+    return lane.chill(from, countMax, looksMax, this.#home.journal.syncedId, this.#slabs)
   }
 
   /** The first place at or behind `from` that holds a message, or -1. */
@@ -290,11 +370,26 @@ export class Queue implements Timed, DeliverySource {
     }
     assert(unsettled <= this.unsettledCount, 'a consumer holds no more than the queue has given')
     assert.equal(this.readyCount + this.unsettledCount + this.delayedCount, this.#lane.liveCount)
-    if (!this.isDirty && this.readyCount > 0) {
-      const place = this.#lane.firstReady()
+    const place = this.isDirty ? -1 : this.#lane.firstReady()
+    if (place >= 0) {
       const size = this.#lane.page(place)!.words[((place & (pageSize - 1)) << 2) + 2]!
       for (const consumer of this.consumers) assert(!consumer.canTake(size), 'nobody waits while something is ready')
     }
+  }
+
+  #canAnybodyTake(): boolean {
+    for (const consumer of this.consumers) if (consumer.canTake(1)) return true
+    return false
+  }
+
+  #wantPages(): void {
+    if (this.#canAnybodyTake() || this.unsettledCount > 0) this.#home.wanted(this)
+  }
+
+  #purgeCold(cold: ColdPage): number {
+    this.#home.journal.gone(this.keptId, cold.pageNumber * pageSize, cold.count, cold.firstId, cold.lastId, cold.size)
+    this.#lane.forget(cold)
+    return cold.count
   }
 
   /** A message that is away is gone for good: its bytes, its place, and what is kept of it. */
