@@ -37,6 +37,7 @@ export const ErrorCode = {
   frameUnexpected: { code: 503, scope: 'connection', retryable: false },
   versionUnsupported: { code: 505, scope: 'connection', retryable: false },
   resourceExhausted: { code: 506, scope: 'message', retryable: true },
+  storageFailed: { code: 507, scope: 'message', retryable: true },
   unsupported: { code: 540, scope: 'request', retryable: false },
   internalError: { code: 541, scope: 'request', retryable: false },
 } as const satisfies Record<string, { code: number; scope: ErrorScope; retryable: boolean }>
