@@ -1,6 +1,7 @@
 /** The whole broker on a virtual clock and a simulated network, from a seed. */
 export { Checkers } from './checkers/checkers.js'
 export { SimClock } from './clock.js'
+export { type CutWeights, SimDisk, type SimDiskOptions } from './disk.js'
 export { seededEntropy } from './entropy.js'
 export { SimulationFailure } from './failure.js'
 export type { ClientHandlers } from './network/client-end.js'

@@ -1,0 +1,307 @@
+/**
+ * A disk from a seed: the port `Disk` in memory, on virtual time.
+ *
+ *     process ── write ─▶ seen at once ── sync, later ─▶ kept          `cut`: the power goes, and only what is kept is sure
+ *                                                                      `kill`: the process ends, and everything that was seen is
+ *
+ * After a power cut what was not synced may be there or not, sector by sector and in any order, whole or damaged; so may names. A disk serves one
+ * process: with its end nothing of it happens any more, and the next process gets another disk with the same files.
+ *
+ * What goes wrong on demand: syncs that fail, writes that fail or are short, space that runs out, syncs that take long, bits that turn.
+ */
+import { type Disk, DiskError, type DiskErrorKind, type DiskFile } from '../ports/disk.js'
+import { type CutReport, type CutWeights, Inode } from './disk/inode.js'
+import { Names } from './disk/names.js'
+import type { Random } from './random.js'
+import type { Tally } from './tally.js'
+
+export interface SimDiskOptions {
+  readonly random: Random
+  /** Something of the process that happens so many milliseconds from now, if the process still lives then. */
+  readonly later: (ms: number, run: () => void) => void
+  readonly tally?: Tally
+  /** Bytes of the whole disk. Default 1 GiB. */
+  readonly capacity?: number
+  /** A sync takes from `least` to `most` milliseconds. Default 0.05 to 5. */
+  readonly syncMs?: { readonly least: number; readonly most: number }
+}
+
+interface Pending {
+  readonly kind: DiskErrorKind
+  count: number
+}
+
+export class SimDisk implements Disk {
+  capacity: number
+  syncMs: { readonly least: number; readonly most: number }
+  readonly #options: SimDiskOptions
+  readonly #random: Random
+  readonly #names: Names
+  readonly #tally: Tally | undefined
+  #isDead = false
+  #failingSyncs = 0
+  #failingWrites: Pending | undefined
+
+  constructor(options: SimDiskOptions, names = new Names()) {
+    this.#options = options
+    this.#random = options.random
+    this.#tally = options.tally
+    this.#names = names
+    this.capacity = options.capacity ?? 2 ** 30
+    this.syncMs = options.syncMs ?? { least: 0.05, most: 5 }
+  }
+
+  // ─── the port ───────────────────────────────────────────────────────────
+
+  list(): string[] {
+    this.#alive()
+    return [...this.#names.seen.keys()].sort()
+  }
+
+  open(name: string): DiskFile {
+    this.#alive()
+    let inode = this.#names.seen.get(name)
+    if (inode === undefined) {
+      inode = new Inode()
+      this.#names.change({ op: 'make', name, inode })
+    }
+    return new SimFile(name, inode, this)
+  }
+
+  rename(from: string, to: string): void {
+    this.#alive()
+    if (!this.#names.seen.has(from)) throw new DiskError('broken', `rename ${from} to ${to}: there is no such file`)
+    this.#names.change({ op: 'rename', from, to })
+  }
+
+  remove(name: string): void {
+    this.#alive()
+    if (!this.#names.seen.has(name)) throw new DiskError('broken', `remove ${name}: there is no such file`)
+    this.#names.change({ op: 'remove', name })
+  }
+
+  syncNames(done: (error: DiskError | undefined) => void): void {
+    this.#alive()
+    const { count } = this.#names
+    this.#syncs(
+      () => this.#names.synced(count),
+      () => undefined,
+      done,
+    )
+  }
+
+  space(): { readonly free: number; readonly total: number } {
+    return { free: Math.max(0, this.capacity - this.usedSize), total: this.capacity }
+  }
+
+  // ─── what can go wrong ──────────────────────────────────────────────────
+
+  /** The next syncs fail; Infinity: all of them. */
+  failSyncs(count: number): void {
+    this.#failingSyncs = count
+  }
+
+  /** The next writes fail, each having written a part. */
+  failWrites(kind: DiskErrorKind, count: number): void {
+    this.#failingWrites = { kind, count }
+  }
+
+  /** A bit that has been synced turns, somewhere in a file whose name is wanted. Where: file and offset; undefined: there is nothing. */
+  rot(random: Random, isWanted: (name: string) => boolean = () => true): { readonly name: string; readonly offset: number } | undefined {
+    const files = [...this.#names.seen].filter(([name, { keptSize }]) => keptSize > 0 && isWanted(name))
+    for (let tries = 0; files.length > 0 && tries < 20; tries++) {
+      const [name, inode] = random.pick(files)
+      const offset = random.below(inode.keptSize)
+      // Most of a prefilled file is nothing.
+      if (inode.bytes[offset] === 0 && tries < 15) continue
+      if (inode.rot(offset, random.below(8))) return { name, offset }
+    }
+    return undefined
+  }
+
+  /** Turns one bit of one byte. False: the disk does not have it for sure. */
+  flip(name: string, offset: number, bit = 0): boolean {
+    return this.#names.seen.get(name)?.rot(offset, bit) ?? false
+  }
+
+  get usedSize(): number {
+    let used = 0
+    for (const { size } of this.#names.seen.values()) used += size
+    return used
+  }
+
+  /** What a file holds now. */
+  bytes(name: string): Buffer {
+    return this.#names.seen.get(name)!.bytes
+  }
+
+  // ─── the end of the process ─────────────────────────────────────────────
+
+  /** Nothing of this process happens any more. */
+  abandon(): void {
+    this.#isDead = true
+  }
+
+  /** The process is killed: the disk of the next one. */
+  kill(options: Partial<SimDiskOptions> = {}): SimDisk {
+    this.abandon()
+    for (const inode of this.#names.all()) inode.orphan()
+    return this.#next(options)
+  }
+
+  /** The power goes: the disk of the next process. */
+  cut(weights: CutWeights = { old: 1, new: 1, damaged: 4 }, options: Partial<SimDiskOptions> = {}): SimDisk {
+    this.abandon()
+    const report: CutReport = { old: 0, new: 0, damaged: 0, reordered: 0, short: 0 }
+    const lostNames = this.#names.cut(this.#random)
+    for (const inode of this.#names.all()) inode.cut(this.#random, weights, report)
+    this.#count('disk lost sectors', report.old)
+    this.#count('disk torn sectors', report.damaged)
+    this.#count('disk reordered sectors', report.reordered)
+    this.#count('disk short files', report.short)
+    this.#count('disk lost names', lostNames)
+    return this.#next(options)
+  }
+
+  // ─── for files ──────────────────────────────────────────────────────────
+
+  alive(): void {
+    this.#alive()
+  }
+
+  write(name: string, inode: Inode, parts: readonly Uint8Array[], at: number): void {
+    this.#alive()
+    let offset = at
+    let room = this.#roomFor(inode)
+    let failure: DiskErrorKind | undefined
+    if (this.#failingWrites !== undefined) {
+      failure = this.#failingWrites.kind
+      if (--this.#failingWrites.count <= 0) this.#failingWrites = undefined
+      const size = parts.reduce((sum, { length }) => sum + length, 0)
+      room = Math.min(room, at + this.#random.below(size + 1))
+    }
+    for (const part of parts) {
+      const size = Math.max(0, Math.min(part.length, room - offset))
+      inode.write(part.subarray(0, size), offset)
+      offset += size
+      if (size === part.length) continue
+      this.#count(failure === undefined ? 'disk full' : `disk write failed ${failure}`)
+      throw new DiskError(failure ?? 'full', `write ${name}: ${failure === 'broken' ? 'EIO' : 'ENOSPC'}`)
+    }
+    if (failure === undefined) return
+    this.#count(`disk write failed ${failure}`)
+    throw new DiskError(failure, `write ${name}: ${failure === 'broken' ? 'EIO' : 'ENOSPC'}`)
+  }
+
+  sync(inode: Inode, done: (error: DiskError | undefined) => void): void {
+    this.#alive()
+    inode.beginSync()
+    this.#syncs(
+      () => inode.endSync(),
+      () => inode.failSync(),
+      done,
+    )
+  }
+
+  later(least: number, most: number, run: () => void): void {
+    const ms = least + this.#random.next() ** 4 * (most - least)
+    this.#options.later(ms, () => {
+      if (!this.#isDead) run()
+    })
+  }
+
+  #syncs(arrive: () => void, lose: () => void, done: (error: DiskError | undefined) => void): void {
+    const fails = this.#failingSyncs > 0
+    if (fails) this.#failingSyncs--
+    this.later(this.syncMs.least, this.syncMs.most, () => {
+      if (fails) {
+        lose()
+        this.#count('disk sync failed')
+        done(new DiskError('broken', 'sync: EIO'))
+        return
+      }
+      arrive()
+      done(undefined)
+    })
+  }
+
+  /** The offset that a file can grow to. */
+  #roomFor(inode: Inode): number {
+    return inode.size + Math.max(0, this.capacity - this.usedSize)
+  }
+
+  #next(options: Partial<SimDiskOptions>): SimDisk {
+    const { capacity, syncMs } = this
+    return new SimDisk({ ...this.#options, capacity, syncMs, ...options }, this.#names)
+  }
+
+  #alive(): void {
+    if (this.#isDead) throw new DiskError('broken', 'the process that this disk served has ended')
+  }
+
+  #count(kind: string, by = 1): void {
+    if (by > 0) this.#tally?.count(kind, by)
+  }
+}
+
+class SimFile implements DiskFile {
+  readonly name: string
+  readonly #inode: Inode
+  readonly #disk: SimDisk
+  #isSyncing = false
+  #isClosed = false
+
+  constructor(name: string, inode: Inode, disk: SimDisk) {
+    this.name = name
+    this.#inode = inode
+    this.#disk = disk
+  }
+
+  get size(): number {
+    return this.#inode.size
+  }
+
+  write(parts: readonly Uint8Array[], at: number): void {
+    this.#usable()
+    this.#disk.write(this.name, this.#inode, parts, at)
+  }
+
+  read(into: Uint8Array, at: number): number {
+    this.#usable()
+    this.#disk.alive()
+    const { bytes } = this.#inode
+    const count = Math.max(0, Math.min(into.length, bytes.length - at))
+    into.set(bytes.subarray(at, at + count))
+    return count
+  }
+
+  readLater(into: Uint8Array, at: number, done: (error: DiskError | undefined, count: number) => void): void {
+    this.#usable()
+    this.#disk.later(0.01, 2, () => {
+      const { bytes } = this.#inode
+      const count = Math.max(0, Math.min(into.length, bytes.length - at))
+      into.set(bytes.subarray(at, at + count))
+      done(undefined, count)
+    })
+  }
+
+  sync(done: (error: DiskError | undefined) => void): void {
+    this.#usable()
+    if (this.#isSyncing) throw new Error(`${this.name}: a second sync while one is under way`)
+    this.#isSyncing = true
+    this.#disk.sync(this.#inode, (error) => {
+      this.#isSyncing = false
+      done(error)
+    })
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+
+  #usable(): void {
+    if (this.#isClosed) throw new Error(`${this.name} is used after it was closed`)
+  }
+}
+
+export type { CutWeights } from './disk/inode.js'
