@@ -3,8 +3,11 @@
  * What a turn has said to the journal, as columns, until it becomes entries:
  *
  *     runs     slab, offset, size, first id, count, route        neighbours in a slab with consecutive ids and one route are one run
- *     ranges   queue, next place, first id, last id, count, size neighbours in a queue are one range
+ *     ranges   queue, next place, first id, last id, count, size neighbours in a page of a queue are one range
+ *
+ * A range ends where its page does: so what it ends lies in one run of any snapshot, whose count and size it makes less.
  */
+import { pageSize } from '../broker/queues/page.js'
 import type { Route } from '../broker/routing/route.js'
 import type { Slabs } from '../broker/store/slabs.js'
 
@@ -81,7 +84,13 @@ export class Gathering {
   gone(queue: number, place: number, count: number, firstId: number, lastId: number, size: number): void {
     const slot = queue & (slotCount - 1)
     const last = this.#slots[slot]
-    if (last >= 0 && last < this.rangeCount && this.rangeQueues[last] === queue && this.rangePlaces[last] === place) {
+    if (
+      last >= 0 &&
+      last < this.rangeCount &&
+      this.rangeQueues[last] === queue &&
+      this.rangePlaces[last] === place &&
+      (place & (pageSize - 1)) !== 0
+    ) {
       this.rangePlaces[last] = place + count
       this.rangeLasts[last] = lastId
       this.rangeCounts[last] += count

@@ -30,7 +30,7 @@ import { IdIndex } from './id-index.js'
 /** A block is ended when it is as large: so much is read to find one message. */
 const blockSize = 256 * 1024
 /** Message ids are reserved in the log so many at a time, before half of the last reserve is used up: after a crash nothing is named twice. */
-const idReserve = 2 ** 24
+export const idReserve = 2 ** 24
 
 export interface LogJournalOptions {
   readonly log: Log
@@ -86,6 +86,11 @@ export class LogJournal implements Journal {
   get syncedId(): number {
     if (this.#pending.length > 0) return this.#pending[0].firstId
     return this.#gathering.runCount > 0 ? this.#gathering.runIds[0] : this.#nextMessageId()
+  }
+
+  /** Message ids below it may have been given out, or may yet be without a word of it in the log. */
+  get reservedId(): number {
+    return Math.max(this.#reservedId, this.#nextMessageId())
   }
 
   get hasWork(): boolean {

@@ -52,7 +52,7 @@ export class HeadersMatcher<T> implements Matcher<T> {
 
   remove(binding: Binding<T>): boolean {
     const entries = this.#entriesOf.get(binding.target)
-    const identity = identityOf(binding, pairsOf(binding.headers))
+    const identity = bindingIdentity(binding)
     const entry = entries?.get(identity)
     if (entries === undefined || entry === undefined) return false
     entries.delete(identity)
@@ -106,8 +106,13 @@ export class HeadersMatcher<T> implements Matcher<T> {
   }
 }
 
-/** What tells a binding apart from others to the same target: everything about it, but not the order of its headers. */
-function identityOf(binding: Binding<unknown>, pairs: readonly string[]): string {
+/** What tells a binding apart from others from its exchange to its target, whatever type that exchange has. */
+export function bindingIdentity(binding: Omit<Binding<unknown>, 'target'>): string {
+  return identityOf(binding, pairsOf(binding.headers))
+}
+
+/** Everything about it, but not the order of its headers. */
+function identityOf(binding: Omit<Binding<unknown>, 'target'>, pairs: readonly string[]): string {
   return JSON.stringify([binding.match ?? 'all', binding.key, ...[...pairs].sort()])
 }
 
