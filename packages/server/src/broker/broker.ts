@@ -10,11 +10,12 @@ import assert from 'node:assert'
 import type { Headers } from '@waybill/protocol'
 import { checkRecordNames, ErrorCode, headersFromJson, type JsonHeaders, readHeaders } from '@waybill/protocol'
 import type { Entropy } from '../ports/entropy.js'
-import type { DurableState } from './durable.js'
+import type { DurableHost, DurableState } from './durable.js'
 import type { BrokerLimits } from './limits.js'
 import { PagePool } from './queues/page.js'
 import { Queue, type QueueHome, type QueueOptions } from './queues/queue.js'
 import { Consumer, type ConsumerOptions, type Receiver } from './queues/consumer.js'
+import { durableHost } from './kept.js'
 import { type Journal, noJournal } from './journal.js'
 import { Refusal } from './refusal.js'
 import { readNames } from './routing/names.js'
@@ -70,6 +71,8 @@ export class Broker implements QueueHome {
   readonly #exclusive = new Map<number, Set<Queue>>()
   /** Who reads back what is in the log and not in memory. */
   pager: Pager = noPager
+  /** What was kept of virtual hosts that the configuration no longer names: it stays as it is. */
+  #absentHosts: readonly DurableHost[] = []
   #journal: Journal = noJournal
   #nextMessageId = 1
   #nextQueueId = 1
@@ -135,14 +138,21 @@ export class Broker implements QueueHome {
   enqueue(route: Route, slab: number, offset: number, size: number, persistent: boolean): number {
     const id = this.#nextMessageId++
     const queues = route.queues
-    for (let i = 0; i < queues.length; i++) queues[i].push(slab, offset, size, id, persistent)
-    if (persistent && route.kept.length > 0) this.#journal.message(route, slab, offset, size, id)
+    // As long as the disk has failed, what comes is not kept: nor when it works again.
+    const isKept = persistent && !this.#journal.failed
+    for (let i = 0; i < queues.length; i++) queues[i].push(slab, offset, size, id, isKept)
+    if (isKept && route.kept.length > 0) this.#journal.message(route, slab, offset, size, id)
     const exchange = route.exchange
     if (exchange !== undefined) {
       exchange.publishedCount++
       if (queues.length === 0) exchange.unroutableCount++
     }
     return id
+  }
+
+  /** Takes back those of `count` messages that nobody has been given: they were not safe when the disk failed, and are refused. */
+  withdraw(firstId: number, count: number): void {
+    for (const queue of this.queues()) if (queue.keptId !== 0) queue.withdraw(firstId, count)
   }
 
   // ─── consuming ──────────────────────────────────────────────────────────
@@ -252,10 +262,11 @@ export class Broker implements QueueHome {
 
   // ─── restoring ──────────────────────────────────────────────────────────
 
-  /** Goes on with what was kept. Before there is a journal: what is restored has been written down already. Virtual hosts that the configuration no longer names stay in the log. */
+  /** Goes on with what was kept. Before there is a journal: what is restored has been written down already. */
   restore({ hosts, nextQueueId, nextMessageId }: DurableState): void {
     this.#nextQueueId = nextQueueId
     this.#nextMessageId = nextMessageId
+    this.#absentHosts = hosts.filter(({ name }) => !this.virtualHosts.has(name))
     for (const durable of hosts) {
       const host = this.virtualHosts.get(durable.name)
       if (host === undefined) continue
@@ -274,6 +285,12 @@ export class Broker implements QueueHome {
         host.bind(from, { key, headers: headers === undefined ? undefined : headersFromJson(headers as JsonHeaders), match, target: to })
       }
     }
+  }
+
+  /** All that is durable now: what a broker that is restored from it goes on with. `nextMessageId`: ids from here on will be new. */
+  durableState(nextMessageId = this.#nextMessageId): DurableState {
+    const hosts = [...this.virtualHosts.values()].map(durableHost)
+    return { hosts: [...hosts, ...this.#absentHosts], nextQueueId: this.#nextQueueId, nextMessageId }
   }
 
   // ─── queues come and go ─────────────────────────────────────────────────

@@ -9,7 +9,6 @@
  */
 import { encodeControl, FrameType } from '@waybill/protocol'
 import { Broker } from '../broker/broker.js'
-import type { DurableState } from '../broker/durable.js'
 import type { BrokerLimits } from '../broker/limits.js'
 import { Refusal } from '../broker/refusal.js'
 import { slabSize } from '../broker/store/slabs.js'
@@ -17,7 +16,6 @@ import type { Timed } from '../broker/timers/timed.js'
 import { TimerWheel } from '../broker/timers/wheel.js'
 import type { Clock } from '../ports/clock.js'
 import type { Entropy } from '../ports/entropy.js'
-import type { Log } from '../ports/log.js'
 import type { Logger } from '../ports/logger.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import type { Authenticator } from '../session/access.js'
@@ -28,8 +26,9 @@ import { Output } from '../session/output.js'
 import type { ListQuery } from '../session/requests.js'
 import { Session, type SessionHome } from '../session/session.js'
 import type { SessionLimits } from '../session/shard.js'
-import type { IdIndex } from '../storage/id-index.js'
 import { LogJournal } from '../storage/log-journal.js'
+import type { OpenStore } from '../storage/open-store.js'
+import { Snapshots } from '../storage/snapshots.js'
 import { Drain } from './drain.js'
 import { list } from './lists.js'
 import { Reception, type ReceptionLimits } from './reception.js'
@@ -50,13 +49,6 @@ export interface TurnLimits extends BrokerLimits, SessionLimits, ReceptionLimits
   readonly connectionCount: number
   /** Bytes that messages and unused publisher credit may take together. */
   readonly memorySize: number
-}
-
-/** A log, and what has been recovered from it. */
-export interface OpenStore {
-  readonly log: Log
-  readonly state: DurableState
-  readonly index: IdIndex
 }
 
 export interface TurnOptions {
@@ -82,6 +74,7 @@ export class Turn implements SessionHome {
   readonly broker: Broker
   /** Undefined: nothing is kept. */
   readonly journal: LogJournal | undefined
+  readonly snapshots: Snapshots | undefined
   readonly credit: PublisherCredit
   readonly output: Output
   readonly meter = new Meter()
@@ -117,7 +110,10 @@ export class Turn implements SessionHome {
       entropy: options.entropy,
       now: this.#now,
     })
-    this.journal = options.store === undefined ? undefined : this.#restore(options.store)
+    if (options.store !== undefined) {
+      this.journal = this.#restore(options.store)
+      this.snapshots = this.#snapshots(options.store, this.journal)
+    }
     this.output = new Output(this.broker.slabs)
     this.intakes = new IntakeShare(this.broker.slabs, options.limits.memorySize)
     this.reception = new Reception(options.limits)
@@ -206,6 +202,7 @@ export class Turn implements SessionHome {
     if (this.credit.isAwaited) this.credit.serve()
     this.broker.dispatch()
     this.journal?.write()
+    this.snapshots?.look()
     this.#tellBlocked()
     this.#drain?.look()
     while (this.#changed.length > 0) {
@@ -238,6 +235,14 @@ export class Turn implements SessionHome {
     this.clock.soon(this.run)
   }
 
+  /** What has been said is written and synced, a snapshot is saved, the log is closed; then `done` is told. Behind `drain`, and before `stop`. */
+  closeStore(done: () => void): void {
+    const { journal, snapshots } = this
+    if (journal === undefined || snapshots === undefined) return done()
+    journal.write()
+    snapshots.ask(() => journal.log.close(done))
+  }
+
   /** Nothing will happen any more. */
   stop(): void {
     this.#isStopped = true
@@ -264,6 +269,12 @@ export class Turn implements SessionHome {
     const journal = new LogJournal({ log, slabs: broker.slabs, nextMessageId: () => broker.nextMessageId, index })
     broker.journal = journal
     return journal
+  }
+
+  #snapshots({ log, moved, report }: OpenStore, journal: LogJournal): Snapshots {
+    const { broker, clock } = this
+    const wake = () => clock.soon(this.run)
+    return new Snapshots({ log, journal, broker, moved, tell: this.log, now: () => clock.now(), wake, tailSize: report.tailSize })
   }
 
   #beginAgain(): void {
