@@ -29,6 +29,12 @@ export const limitTable = {
     2 ** 48,
     'bytes of messages and of credit that publishers have not used; a quarter of the memory there is, as much again is the process itself',
   ),
+  diskFreeMin: row(
+    undefined,
+    0,
+    2 ** 48,
+    'bytes that stay free on the disk of the data: below it publishers wait, before the disk is full for everybody; 1 GB or 5 % of the disk, whichever is more',
+  ),
   connectionCount: row(spec.connectionCountMax.value, 1, 1_000_000, spec.connectionCountMax.reason),
   unauthenticatedCount: row(spec.unauthenticatedCountMax.value, 1, 1_000_000, spec.unauthenticatedCountMax.reason),
   unauthenticatedPerAddressCount: row(
@@ -61,11 +67,20 @@ export const limitTable = {
 export type LimitName = keyof typeof limitTable
 export type Limits = { readonly [K in LimitName]: number }
 
-/** The limits that are given, and the defaults of the others. `memorySize` is what `memoryBudget` says; a frame holds the largest message. */
-export function limitsWith(given: Partial<Limits>, memorySize: number): Limits {
+/** 5 % of the disk, and no less than 1 GB. */
+export function diskReserve(diskSize: number): number {
+  return Math.max(1_000_000_000, Math.floor(diskSize / 20))
+}
+
+/**
+ * The limits that are given, and the defaults of the others. `memorySize` is what `memoryBudget` says, `diskSize` that of the disk with the data, 0 if there is
+ * none; a frame holds the largest message.
+ */
+export function limitsWith(given: Partial<Limits>, memorySize: number, diskSize = 0): Limits {
   const limits = { ...given } as { [K in LimitName]: number }
   for (const name of Object.keys(limitTable) as LimitName[]) limits[name] ??= limitTable[name].default ?? 0
   limits.memorySize = given.memorySize ?? memorySize
+  limits.diskFreeMin = given.diskFreeMin ?? diskReserve(diskSize)
   limits.frameSizeMax = given.frameSizeMax ?? limits.messageSizeMax + frameRoomSize
   return limits
 }

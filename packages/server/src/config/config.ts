@@ -24,6 +24,8 @@ export interface TlsOptions {
 export interface BrokerOptions {
   /** { host: 'localhost', port: 7670 }; false: no listener. */
   readonly listen?: { readonly host?: string; readonly port?: number } | false
+  /** Directory of what is kept; false: nothing is, and everything ends with the process. A broker inside another program: false. */
+  readonly data?: string | false
   /** None: the port is plain. */
   readonly tls?: TlsOptions
   /** Listen for other machines without TLS. */
@@ -40,6 +42,7 @@ export interface BrokerOptions {
 
 export interface Config {
   readonly listen: { readonly host: string; readonly port: number } | false
+  readonly data: string | false
   readonly tls: TlsOptions | undefined
   readonly users: readonly UserOptions[]
   readonly vhosts: readonly string[]
@@ -65,8 +68,9 @@ export function completeConfig(options: BrokerOptions, machine: Machine, sourceO
     throw new ConfigError(problems)
   }
 
-  const { listen = {}, tls, users = [], vhosts = ['default'], allowPlaintext = false } = options
-  const limits = limitsWith(options.limits ?? {}, memoryBudget(machine))
+  const { listen = {}, data = false, tls, users = [], vhosts = ['default'], allowPlaintext = false } = options
+  const diskSize = data === false ? 0 : machine.diskSize?.(data)
+  const limits = limitsWith(options.limits ?? {}, memoryBudget(machine), diskSize)
   for (const { name, message } of limitProblems(limits)) add(`limits.${name}`, `${message}; found ${limits[name]}`)
   checkUsers(users, add)
 
@@ -82,7 +86,7 @@ export function completeConfig(options: BrokerOptions, machine: Machine, sourceO
   }
   if (users.length === 0 && complete !== false) warnings.push('no users are configured: every program on this machine may do everything')
   if (problems.length > 0) throw new ConfigError(problems)
-  return { listen: complete, tls, users, vhosts, limits, log, warnings }
+  return { listen: complete, data, tls, users, vhosts, limits, log, warnings }
 }
 
 /** Whether only this machine can reach a listener on `host`. */
@@ -157,6 +161,7 @@ function expected(schema: Readonly<Record<string, unknown>>, path: string): stri
   if (type === 'boolean') return 'true or false'
   if (type === 'array') return `a list${range(minItems, maxItems, '')}`
   if (type === 'string') return `a text${range(minLength, maxLength, ' characters')}`
+  if (path === '/data') return 'the path of a directory, or false'
   return path === '/listen' ? 'an object with host and port, or false' : 'an object'
 }
 

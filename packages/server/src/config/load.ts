@@ -27,7 +27,8 @@ export interface OutsideOption {
   readonly variable: string
   /** `queue-count` */
   readonly flag: string
-  readonly kind: 'integer' | 'boolean' | 'text' | 'names'
+  /** `directory`: `none` is how it says false. */
+  readonly kind: 'integer' | 'boolean' | 'text' | 'names' | 'directory'
 }
 
 interface Schema {
@@ -153,6 +154,8 @@ function parsed(kind: OutsideOption['kind'], text: string): unknown {
       return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text
     case 'names':
       return text.split(',').map((name) => name.trim())
+    case 'directory':
+      return text === 'none' ? false : text
     case 'text':
       return text
   }
@@ -172,8 +175,13 @@ function optionsOf(path: string, schema: Schema): OutsideOption[] {
       .replace(/^(listen|limits)\./, '')
       .replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
       .replaceAll('.', '-')
-    const kind = property.type === 'integer' || property.type === 'boolean' ? property.type : property.type === 'array' ? 'names' : 'text'
-    options.push({ path: ownPath, variable: `WAYBILL_${words.toUpperCase().replaceAll('-', '_')}`, flag: words, kind })
+    options.push({ path: ownPath, variable: `WAYBILL_${words.toUpperCase().replaceAll('-', '_')}`, flag: words, kind: kindOf(property) })
   }
   return options
+}
+
+function kindOf({ type }: Schema): OutsideOption['kind'] {
+  if (type === 'integer' || type === 'boolean') return type
+  if (type === 'array') return 'names'
+  return Array.isArray(type) ? 'directory' : 'text'
 }

@@ -12,6 +12,8 @@ export interface Machine {
   readonly totalMemorySize: number
   /** The text of a file, or undefined if it cannot be read. */
   readText(path: string): string | undefined
+  /** Bytes of the whole disk that a directory lies on, or will; undefined if nobody knows. */
+  diskSize?(directory: string): number | undefined
 }
 
 const share = 1 / 4

@@ -25,6 +25,13 @@ export const configSchema = {
         port: { type: 'integer', minimum: 0, maximum: 65_535, default: 7_670, description: '0: any that is free.' },
       },
     },
+    data: {
+      description: 'Directory of the messages and names that are kept; made if it is not there. false: nothing is kept.',
+      type: ['string', 'boolean'],
+      not: { const: true },
+      minLength: 1,
+      maxLength: 4_096,
+    },
     tls: {
       description: 'Key and certificate; without them the port is plain.',
       type: 'object',

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statfsSync } from 'node:fs'
 import { totalmem } from 'node:os'
+import { dirname, resolve } from 'node:path'
 
 /** This machine, as a configuration asks for it. */
 export const nodeMachine = {
@@ -9,6 +10,16 @@ export const nodeMachine = {
       return readFileSync(path, 'utf8')
     } catch {
       return undefined
+    }
+  },
+  diskSize(directory: string): number | undefined {
+    for (let path = resolve(directory); ; path = dirname(path)) {
+      try {
+        const { blocks, bsize } = statfsSync(path)
+        return blocks * bsize
+      } catch {
+        if (path === dirname(path)) return undefined
+      }
     }
   },
 }
