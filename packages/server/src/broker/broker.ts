@@ -152,7 +152,7 @@ export class Broker implements QueueHome {
 
   /** Takes back those of `count` messages that nobody has been given: they were not safe when the disk failed, and are refused. */
   withdraw(firstId: number, count: number): void {
-    for (const queue of this.queues()) if (queue.keptId !== 0) queue.withdraw(firstId, count)
+    for (const queue of this.queues()) if (queue.liveCount > 0) queue.withdraw(firstId, count)
   }
 
   // ─── consuming ──────────────────────────────────────────────────────────

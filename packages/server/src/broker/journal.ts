@@ -27,6 +27,8 @@ export interface Journal {
   readonly batch: number
   /** Every batch up to here is synced. */
   readonly synced: number
+  /** The batches behind those that were synced, up to this one, are lost if it is the higher number: the disk has failed. Who waits for one waits in vain. */
+  readonly lost: number
   /** Every kept message with an id below it is synced. */
   readonly syncedId: number
   /** Hot. A persistent record, stored at `offset` of a slab, whose route has durable queues. Its slab is pinned until the end of the turn. */
@@ -50,6 +52,7 @@ export const noJournal: Journal = {
   gate: 0,
   batch: 0,
   synced: 0,
+  lost: 0,
   syncedId: 0,
   message: () => undefined,
   gone: () => undefined,

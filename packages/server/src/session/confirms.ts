@@ -25,6 +25,12 @@ const detailsSizeMax = 64 * 1024
 /** Arrays that have grown larger than this are given back when everything is told. */
 const idleCapacity = 4096
 
+interface Exception {
+  readonly sequence: number
+  readonly code: number
+  readonly detail: string
+}
+
 const none = new Uint32Array(0)
 const noNumbers = new Float64Array(0)
 const noDetail: Uint8Array = Buffer.alloc(0)
@@ -114,6 +120,57 @@ export class Confirms {
     }
     this.#details.push(this.#lastBytes)
     this.#detailsSize += this.#lastBytes.length
+  }
+
+  /** Whether something waits for a batch that is lost: one above `synced`, up to `lost`. */
+  hasLost(synced: number, lost: number): boolean {
+    for (let i = 0; i < this.#count; i++) if (this.#gates[i] > synced && this.#gates[i] <= lost) return true
+    return false
+  }
+
+  /** What waits for a batch that is lost is refused after all. Calls `withdraw` with the ids of each run of messages. */
+  refuseLost(synced: number, lost: number, code: number, detail: string, withdraw: (firstId: number, count: number) => void): void {
+    const before = this.#takeExceptions()
+    let next = 0
+    let kept = 0
+    const { through } = this
+    for (let i = 0; i < this.#count; i++) {
+      const first = this.#sequences[i]
+      if (this.#gates[i] <= synced || this.#gates[i] > lost) {
+        this.#keep(i, kept++)
+        continue
+      }
+      for (; next < before.length && before[next]!.sequence < first; next++) this.#refuseAgain(before[next]!)
+      for (let sequence = first; sequence < first + this.#counts[i]; sequence++) this.refused(sequence, code, detail)
+      withdraw(this.#ids[i], this.#counts[i])
+    }
+    for (; next < before.length; next++) this.#refuseAgain(before[next]!)
+    this.#count = kept
+    this.through = through
+  }
+
+  #takeExceptions(): Exception[] {
+    const exceptions: Exception[] = []
+    for (let i = 0; i < this.#exceptionCount; i++) {
+      exceptions.push({ sequence: this.#refusedSequences[i], code: this.#codes[i], detail: Buffer.from(this.#detailOf(i)).toString() })
+    }
+    this.#exceptionCount = 0
+    this.#forgetDetails()
+    return exceptions
+  }
+
+  #refuseAgain({ sequence, code, detail }: Exception): void {
+    this.refusedCount--
+    this.refused(sequence, code, detail)
+  }
+
+  #keep(from: number, to: number): void {
+    this.#sequences[to] = this.#sequences[from]
+    this.#ids[to] = this.#ids[from]
+    this.#counts[to] = this.#counts[from]
+    this.#queueCounts[to] = this.#queueCounts[from]
+    this.#levels[to] = this.#levels[from]
+    this.#gates[to] = this.#gates[from]
   }
 
   /** Writes CONFIRM frames for all that may be told when everything up to the batch `synced` is, each with everything up to its `through`. */

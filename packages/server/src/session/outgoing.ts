@@ -68,10 +68,10 @@ export class Outgoing {
   }
 
   /** Sends what has been gathered. True if that was something. */
-  flush(output: Output, now: number, synced: number): boolean {
+  flush(output: Output, now: number, synced: number, lost: number): boolean {
     const { deliveries } = this
     output.begin(this.#transport, deliveries.pinned)
-    if (this.replies.isGated) this.replies.release(synced)
+    if (this.replies.isGated) this.replies.release(synced, lost)
     this.replies.writeBefore(output)
     let waiting = 0
     for (const channel of this.#channels) {

@@ -38,6 +38,7 @@ import { type Access, fullAccess } from './access.js'
 import { Confirms } from './confirms.js'
 import type { CreditHolder } from './credit.js'
 import type { Output } from './output.js'
+import { storageFailed } from './replies.js'
 import type { Shard } from './shard.js'
 
 /** What publishing needs to know of its channel. */
@@ -125,13 +126,19 @@ export class Publishing implements CreditHolder {
 
   /** Tells the client what has been decided, and of a grant. */
   write(output: Output, channel: number): void {
-    const { synced } = this.#shard.broker.journal
+    const { synced, lost } = this.#shard.broker.journal
+    if (lost > synced && this.confirms.hasLost(synced, lost)) this.#refuseLost(synced, lost)
     if (this.confirms.isReady(synced)) this.confirms.write(output, channel, this.creditSequence, this.creditSize, synced)
     else if (this.creditUntold) {
       output.reserve(creditFrameSize)
       output.at = writeCredit(output.buffer, output.at, channel, this.creditSequence, this.creditSize)
     }
     this.creditUntold = false
+  }
+
+  #refuseLost(synced: number, lost: number): void {
+    const { broker } = this.#shard
+    this.confirms.refuseLost(synced, lost, ErrorCode.storageFailed.code, storageFailed, (id, count) => broker.withdraw(id, count))
   }
 
   /**
@@ -277,6 +284,7 @@ export class Publishing implements CreditHolder {
     }
     if (this.#lastRefusal !== undefined) return ErrorCode.forbidden.code
     if (route.refusal !== 0) return route.refusal
+    if (this.#shard.broker.journal.failed && route.kept.length > 0 && asksToKeep(flags, bytes, at)) return ErrorCode.storageFailed.code
     return (flags & Flag.mandatory) !== 0 && route.queues.length === 0 ? ErrorCode.unroutable.code : 0
   }
 
@@ -289,6 +297,8 @@ export class Publishing implements CreditHolder {
       }
       case ErrorCode.resourceExhausted.code:
         return memoryUsedUp
+      case ErrorCode.storageFailed.code:
+        return storageFailed
       default:
         return this.#lastRefusal ?? route.detail
     }
@@ -312,6 +322,11 @@ export class Publishing implements CreditHolder {
         return recordFault(bytes, at, to)?.message ?? ''
     }
   }
+}
+
+/** Whether a record that a durable queue takes must survive the end of the process. */
+function asksToKeep(flags: number, bytes: Uint8Array, at: number): boolean {
+  return (bytes[at + 5] & RecordFlag.persistent) !== 0 && (flags & Flag.levelMask) >>> Flag.levelShift !== Level.received
 }
 
 const noVerdicts = new Uint16Array(0)

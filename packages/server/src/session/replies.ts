@@ -6,7 +6,18 @@ import { encodeControl, errorBody, type ErrorName, FrameType } from '@waybill/pr
 import { Refusal } from '../broker/refusal.js'
 import type { Output } from './output.js'
 
+interface GatedAnswer {
+  readonly gate: number
+  readonly isLast: boolean
+  readonly channel: number
+  readonly correlation: number
+  readonly answer: object
+}
+
 const none: Uint8Array[] = []
+
+/** Why what was done may be undone by the next start. */
+export const storageFailed = 'the disk has failed or is full, and what was asked for is not safe; try again later'
 
 export class Replies {
   /** Frames said in this turn. */
@@ -14,7 +25,7 @@ export class Replies {
   #before: Uint8Array[] = none
   #after: Uint8Array[] = none
   /** Wait for their batch; gates only rise. */
-  readonly #gated: { readonly gate: number; readonly isLast: boolean; readonly bytes: Uint8Array }[] = []
+  readonly #gated: GatedAnswer[] = []
 
   /** Bytes as they are. */
   say(bytes: Uint8Array): void {
@@ -28,7 +39,7 @@ export class Replies {
     if (answer instanceof Refusal) this.error(channel, correlation, answer.name, answer.message, answer.details)
     else if (gate === 0) this.say(encodeControl(FrameType.result, channel, correlation, answer))
     else {
-      this.#gated.push({ gate, isLast, bytes: encodeControl(FrameType.result, channel, correlation, answer) })
+      this.#gated.push({ gate, isLast, channel, correlation, answer })
       this.count++
     }
   }
@@ -38,11 +49,18 @@ export class Replies {
     return this.#gated.length > 0
   }
 
-  /** Everything up to this batch is synced: answers that have waited for it are said. */
-  release(synced: number): void {
+  /**
+   * Everything up to the batch `synced` is: answers that have waited for it are said. What waits for one above it, up to `lost`, waits in vain: the answer is
+   * that of a disk that has failed. Only the end of a channel does not depend on it.
+   */
+  release(synced: number, lost: number): void {
     let ready = 0
-    while (ready < this.#gated.length && this.#gated[ready]!.gate <= synced) ready++
-    for (const { isLast, bytes } of this.#gated.splice(0, ready)) {
+    while (ready < this.#gated.length && this.#gated[ready]!.gate <= Math.max(synced, lost)) ready++
+    for (const { gate, isLast, channel, correlation, answer } of this.#gated.splice(0, ready)) {
+      const isKept = gate <= synced || isLast
+      const bytes = isKept
+        ? encodeControl(FrameType.result, channel, correlation, answer)
+        : encodeControl(FrameType.error, channel, correlation, errorBody('storageFailed', storageFailed))
       if (isLast) this.sayLater(bytes)
       else {
         if (this.#before === none) this.#before = []

@@ -311,7 +311,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     const { journal } = broker
     // Nothing leaves before what it follows from is written.
     journal.write()
-    if (this.outgoing.flush(output, broker.now, journal.synced)) this.liveness.sentAt = broker.now
+    if (this.outgoing.flush(output, broker.now, journal.synced, journal.lost)) this.liveness.sentAt = broker.now
     if (this.outgoing.isGated) this.#home.awaitsSync(this)
     else if (this.#closeCorrelation !== 0) this.#finishClose()
   }

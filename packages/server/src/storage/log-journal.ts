@@ -6,6 +6,10 @@
  *
  * A turn is a *batch*. Who has to wait for the disk waits for its batch: `gate` says which, `synced` how far the disk is. There is no timer and no
  * promise: what arrives while a sync is under way goes with the next one.
+ *
+ *     well ── the log fails ─▶ failed: what is said is dropped, its batches are lost ── mend ─▶ held: it is gathered ── healed ─▶ well
+ *                                 ▲                                                              │
+ *                                 └────────────────────── the log fails again ───────────────────┘
  */
 import { writeU32, writeU64 } from '@waybill/protocol'
 import type { Journal, TopologyChange } from '../broker/journal.js'
@@ -43,8 +47,8 @@ export interface LogJournalOptions {
 
 export class LogJournal implements Journal {
   readonly keeps = true
-  failed = false
   synced = 0
+  lost = 0
   /** The batch that is being gathered. */
   batch = 1
   readonly log: Log
@@ -68,6 +72,9 @@ export class LogJournal implements Journal {
   readonly #routeIndex = new Map<Route, number>()
   #blockFirstId = 0
   #blockRecords = 0
+  #state: 'well' | 'failed' | 'held' = 'well'
+  /** While not well: every kept message with an id below it is synced. */
+  #lostId = 0
 
   constructor({ log, slabs, nextMessageId, index }: LogJournalOptions) {
     this.log = log
@@ -77,13 +84,18 @@ export class LogJournal implements Journal {
     this.#gathering = new Gathering(slabs)
   }
 
+  get failed(): boolean {
+    return this.#state !== 'well'
+  }
+
   get gate(): number {
-    if (this.#pending.length === 0 && !this.hasWork) return 0
+    if (this.#pending.length === 0 && !this.hasWork && this.#state === 'well') return 0
     this.#needsSync = true
     return this.batch
   }
 
   get syncedId(): number {
+    if (this.#state !== 'well') return this.#lostId
     if (this.#pending.length > 0) return this.#pending[0].firstId
     return this.#gathering.runCount > 0 ? this.#gathering.runIds[0] : this.#nextMessageId()
   }
@@ -115,21 +127,46 @@ export class LogJournal implements Journal {
     this.#gathering.together(isBegun)
   }
 
-  /** Reads how far the log is. True: more is synced than before. */
+  /** Reads how far the log is. True: more is synced than before, or will never be. */
   progressed(): boolean {
     const { synced, failed } = this.log.progress()
-    this.failed = failed !== undefined
     const before = this.synced
+    const lostBefore = this.lost
     let done = 0
     for (; done < this.#pending.length && this.#pending[done].position <= synced; done++) {
       this.synced = this.#pending[done].batch
       this.unsyncedSize -= this.#pending[done].size
     }
     if (done > 0) this.#pending.splice(0, done)
-    return this.synced !== before
+    if (failed !== undefined && this.#state !== 'failed') this.#fail()
+    return this.synced !== before || this.lost !== lostBefore
+  }
+
+  /** The log works again, and has nothing of what was lost: what is said from now on waits until that has been made up for. */
+  mend(): void {
+    this.#state = 'held'
+    this.#reservedId = 0
+  }
+
+  /** The log has everything again. */
+  healed(): void {
+    this.#state = 'well'
+  }
+
+  #fail(): void {
+    if (this.#state === 'well') this.#lostId = this.syncedId
+    this.#state = 'failed'
+    this.#pending.length = 0
+    this.unsyncedSize = 0
+    this.lost = this.batch - 1
   }
 
   write(): void {
+    if (this.#state === 'held') return
+    if (this.#state === 'failed') {
+      this.#lose()
+      return
+    }
     const next = this.#nextMessageId()
     if (next + idReserve / 2 > this.#reservedId) this.#reserveIds(next)
     if (!this.hasWork && this.#builder.isEmpty) return
@@ -146,6 +183,15 @@ export class LogJournal implements Journal {
     this.#pending.push({ batch: this.batch, position: this.#lastPosition, size, firstId })
     this.batch++
     this.#needsSync = false
+  }
+
+  /** What has been said is not kept. */
+  #lose(): void {
+    if (!this.hasWork) return
+    this.#gathering.clear()
+    this.#changes = []
+    this.#needsSync = false
+    this.lost = this.batch++
   }
 
   #writeChange(change: TopologyChange): void {

@@ -317,6 +317,10 @@ export class Queue implements Timed, DeliverySource {
     return this.#lane.pageForCold(cold)
   }
 
+  giveBack(page: Page): void {
+    this.#lane.giveBack(page)
+  }
+
   /** A cold page has been read: see Lane. Its records are retained. Returns how many are missing. */
   warm(cold: ColdPage, page: Page, count: number, size: number): number {
     const missing = this.#lane.warm(cold, page, count, size)
@@ -337,6 +341,47 @@ export class Queue implements Timed, DeliverySource {
     if (this.consumers.size > 0) from = isPressing ? lane.readyPage + 1 : Math.max(lane.readyPage + 2, this.#warmedPage + 1)
     if (isPressing && lane.readySize >= closedFrom) lane.endPage()
     return lane.chill(from, countMax, looksMax, this.#home.journal.syncedId, this.#slabs)
+  }
+
+  // ─── a log that has failed ──────────────────────────────────────────────
+
+  /** Takes back those of `count` consecutive messages that nobody has been given: their publisher is told that they were refused. */
+  withdraw(firstId: number, count: number): void {
+    const lane = this.#lane
+    for (let place = this.#placeFrom(firstId); place >= 0; place = lane.seek(place + 1)) {
+      const page = lane.page(place)!
+      const index = place & (pageSize - 1)
+      if (page.ids[index] >= firstId + count) return
+      if ((page.words[(index << 2) + 3] & (Meta.unsettled | Meta.delayed | Meta.redelivered)) !== 0) continue
+      lane.take(place)
+      this.#remove(place)
+      this.counters.published--
+    }
+  }
+
+  /** Calls `visit` for each persistent message from `fromId` on that is in memory: those that are not synced are. */
+  eachPersistent(fromId: number, visit: (slab: number, offset: number, size: number, id: number) => void): void {
+    const lane = this.#lane
+    for (let place = this.#placeFrom(fromId); place >= 0; place = lane.seek(place + 1)) {
+      const { words, ids } = lane.page(place)!
+      const index = place & (pageSize - 1)
+      const at = index << 2
+      if ((words[at + 3] & Meta.persistent) !== 0) visit(words[at], words[at + 1], words[at + 2], ids[index])
+    }
+  }
+
+  /** The first place of a message in memory whose id is not below `id`, or -1. Ids rise with places. */
+  #placeFrom(id: number): number {
+    const lane = this.#lane
+    let low = 0
+    let high = lane.nextPlace
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const place = lane.seek(middle)
+      if (place < 0 || lane.page(place)!.ids[place & (pageSize - 1)] >= id) high = middle
+      else low = place + 1
+    }
+    return lane.seek(low)
   }
 
   /** The first place at or behind `from` that holds a message, or -1. */

@@ -1,0 +1,91 @@
+/**
+ * Messages that are written to the log again: those whose segment is to go, and those that a disk which has failed does not have.
+ *
+ *     block     │ ROUTE │ RUN, MOVED: records │ RUN, MOVED: records │ ROUTE │ …        up to 256 KiB, or one record
+ *
+ * A copy says nothing new: on replay it is only another place where a message lies. Each block is noted in the index of moved messages.
+ */
+import type { Log, Position } from '../ports/log.js'
+import { EntryFlag, EntryKind, entryHeaderSize, runHeaderSize, writeEntryHeader, writeRunHeader } from './entries.js'
+import type { MovedIndex } from './moved-index.js'
+
+const blockSize = 256 * 1024
+const noQueues: Uint8Array = new Uint8Array(0)
+
+export class Copies {
+  /** Bytes appended so far. */
+  size = 0
+  /** Of the last block appended, or 0. */
+  position: Position = 0
+  readonly #log: Log
+  readonly #moved: MovedIndex
+  #buffer = Buffer.allocUnsafeSlow(blockSize)
+  #at = 0
+  /** Routes of the block so far, and the queues of the last one. */
+  #routeCount = 0
+  #queues = noQueues
+  /** Of the run being written: where it begins, or -1, its first id, how many there are. */
+  #run = -1
+  #runFirst = 0
+  #runCount = 0
+  #first = Infinity
+  #last = 0
+
+  constructor(log: Log, moved: MovedIndex) {
+    this.#log = log
+    this.#moved = moved
+  }
+
+  /** Adds the record at `from` to `to`. `queues`: the numbers of those that have it, u32 each, in bytes that stay. */
+  add(id: number, queues: Uint8Array, bytes: Uint8Array, from: number, to: number): void {
+    const needed = 2 * entryHeaderSize + runHeaderSize + queues.length + to - from
+    if (this.#at + needed > this.#buffer.length) {
+      this.flush()
+      if (needed > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(needed)
+    }
+    const isSameRoute = this.#routeCount > 0 && Buffer.compare(queues, this.#queues) === 0
+    if (!isSameRoute || this.#run < 0 || id !== this.#runFirst + this.#runCount) {
+      this.#endRun()
+      if (!isSameRoute) this.#route(queues)
+      this.#run = this.#at
+      this.#runFirst = id
+      this.#runCount = 0
+      this.#at += entryHeaderSize + runHeaderSize
+    }
+    this.#buffer.set(bytes.subarray(from, to), this.#at)
+    this.#at += to - from
+    this.#runCount++
+    if (id < this.#first) this.#first = id
+    if (id > this.#last) this.#last = id
+  }
+
+  /** Appends what has been added. It is synced with the next sync, or soon. */
+  flush(): void {
+    if (this.#at === 0) return
+    this.#endRun()
+    this.position = this.#log.append([this.#buffer.subarray(0, this.#at)], 'lazy')
+    this.#moved.add(this.#first, this.#last, this.position)
+    this.size += this.#at
+    if (this.#buffer.length > blockSize) this.#buffer = Buffer.allocUnsafeSlow(blockSize)
+    this.#at = 0
+    this.#routeCount = 0
+    this.#queues = noQueues
+    this.#first = Infinity
+    this.#last = 0
+  }
+
+  #route(queues: Uint8Array): void {
+    this.#at = writeEntryHeader(this.#buffer, this.#at, EntryKind.route, 0, queues.length)
+    this.#buffer.set(queues, this.#at)
+    this.#at += queues.length
+    this.#routeCount++
+    this.#queues = queues
+  }
+
+  #endRun(): void {
+    if (this.#run < 0) return
+    const recordsSize = this.#at - this.#run - entryHeaderSize - runHeaderSize
+    writeRunHeader(this.#buffer, this.#run, EntryFlag.moved, this.#runFirst, this.#routeCount - 1, this.#runCount, recordsSize)
+    this.#run = -1
+  }
+}
