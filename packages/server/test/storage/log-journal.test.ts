@@ -96,7 +96,8 @@ t.test('journal - a batch is synced when its last block is, and not before', asy
   const { journal, log, slabs, store } = journalWith()
   const gates: number[] = []
   for (const text of ['a', 'b', 'c']) {
-    journal.message(routeTo(1), slabs.slab, store(text), 1, 100 + gates.length)
+    const offset = store(text)
+    journal.message(routeTo(1), slabs.slab, offset, 1, 100 + gates.length)
     gates.push(journal.batch)
     journal.write()
     if (text === 'b') log.sync()
