@@ -31,8 +31,11 @@ export interface Transcript {
   readonly about: string
   /** Whom it can be played against. */
   readonly against: readonly Side[]
-  /** How the broker is configured: users with passwords. */
-  readonly broker?: { readonly users?: readonly { readonly user: string; readonly password: string }[] }
+  /** How the broker is configured: users with passwords; whether it keeps what is durable, on a disk that is empty at first. */
+  readonly broker?: {
+    readonly users?: readonly { readonly user: string; readonly password: string }[]
+    readonly keeps?: 'nothing' | 'disk'
+  }
   /** What is said for `<name>` by who is the first to say it. */
   readonly values?: Readonly<Record<string, unknown>>
   readonly steps: readonly Step[]

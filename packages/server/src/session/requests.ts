@@ -88,8 +88,8 @@ function close(home: RequestHome, bytes: Uint8Array, channelId: number, correlat
     return
   }
   home.channels.close(channel)
-  // Confirms of the channel may wait for the disk: they are told before.
-  const gate = channel.publishing.confirms.pending ? channel.broker.journal.gate : 0
+  // Confirms and answers of the channel may wait for the disk: they are told before.
+  const gate = channel.publishing.confirms.pending || home.replies.isGated ? channel.broker.journal.gate : 0
   home.replies.answer(channelId, correlation, {}, gate, true)
 }
 

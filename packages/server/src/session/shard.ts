@@ -41,14 +41,14 @@ export interface Shard {
 }
 
 /** The answer to HELLO. [P-6.1] */
-export function helloResult({ serverVersion, logId, limits, credit }: Shard, connection: number, heartbeatMs: number): HelloResult {
+export function helloResult({ serverVersion, logId, limits, credit, broker }: Shard, connection: number, heartbeatMs: number): HelloResult {
   const { frameSizeMax, messageSizeMax, channelCount, consumerCount } = limits
   return {
     server: { product: 'waybill', version: serverVersion },
     log: logId,
     connection,
     heartbeatMs,
-    keeps: 'nothing',
+    keeps: broker.journal.keeps ? 'disk' : 'nothing',
     limits: {
       frameSizeMax,
       messageSizeMax,
