@@ -29,6 +29,9 @@ import type { Replies } from './replies.js'
 import type { Shard } from './shard.js'
 import { type SettleSink, Unsettled } from './unsettled.js'
 
+/** A GET that does not wait has its message read if it is not in memory: it takes longer only if the disk is in a bad way. */
+const pageWaitMs = 5_000
+
 /** What a channel needs of its session. */
 export interface ChannelHome {
   readonly shard: Shard
@@ -222,9 +225,12 @@ export class Channel implements Receiver, SettleSink, PublishingHome {
     const get = new PendingGet(this, consumer, correlation)
     this.#gets.set(id, get)
     if (waitMs === 0) {
-      const { broker } = this.#shard
-      broker.dispatchQueue(consumer.queue as Queue)
-      if (this.#gets.has(id)) this.got(consumer, false)
+      const { broker, timers } = this.#shard
+      const queue = consumer.queue as Queue
+      broker.dispatchQueue(queue)
+      if (!this.#gets.has(id)) return undefined
+      if (queue.isWaitingForPage) get.timer = timers.insert(broker.now + pageWaitMs, get, 0)
+      else this.got(consumer, false)
     } else get.timer = this.#shard.timers.insert(this.#shard.broker.now + waitMs, get, 0)
     return undefined
   }

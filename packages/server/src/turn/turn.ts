@@ -27,6 +27,7 @@ import type { ListQuery } from '../session/requests.js'
 import { Session, type SessionHome } from '../session/session.js'
 import type { SessionLimits } from '../session/shard.js'
 import { LogJournal } from '../storage/log-journal.js'
+import { Pager } from '../storage/pager.js'
 import type { OpenStore } from '../storage/open-store.js'
 import { Snapshots } from '../storage/snapshots.js'
 import { Drain } from './drain.js'
@@ -74,6 +75,8 @@ export class Turn implements SessionHome {
   readonly broker: Broker
   /** Undefined: nothing is kept. */
   readonly journal: LogJournal | undefined
+  /** Brings back what is kept and not in memory. */
+  readonly pager: Pager | undefined
   readonly snapshots: Snapshots | undefined
   readonly credit: PublisherCredit
   readonly output: Output
@@ -112,6 +115,7 @@ export class Turn implements SessionHome {
     })
     if (options.store !== undefined) {
       this.journal = this.#restore(options.store)
+      this.pager = this.#pages(options.store)
       this.snapshots = this.#snapshots(options.store, this.journal)
     }
     this.output = new Output(this.broker.slabs)
@@ -199,6 +203,7 @@ export class Turn implements SessionHome {
     this.timers.advance(now, this)
     if (this.journal?.progressed()) this.#synced()
     if (this.#again.size > 0) this.#beginAgain()
+    this.pager?.step(now)
     if (this.credit.isAwaited) this.credit.serve()
     this.broker.dispatch()
     this.journal?.write()
@@ -269,6 +274,14 @@ export class Turn implements SessionHome {
     const journal = new LogJournal({ log, slabs: broker.slabs, nextMessageId: () => broker.nextMessageId, index })
     broker.journal = journal
     return journal
+  }
+
+  #pages({ log, index, moved }: OpenStore): Pager {
+    const { broker, clock, log: report } = this
+    const { memorySize } = this.limits
+    const pager = new Pager({ log, index, moved, broker, memorySize, wake: () => clock.soon(this.run), report })
+    broker.pager = pager
+    return pager
   }
 
   #snapshots({ log, moved, report }: OpenStore, journal: LogJournal): Snapshots {

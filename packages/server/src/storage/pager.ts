@@ -1,0 +1,206 @@
+/**
+ * Brings cold pages back: reads the log for all queues that wait, in one sweep.
+ *
+ *     log      ├──────────────────────────────────────────────────┤
+ *     reads      a: next ▲      b: next ▲     c: next ▲                  like a lift: onwards to the next that somebody wants, then from the start again
+ *     sweep                  ──▶ piece ──▶
+ *
+ * A piece that was read serves every queue whose next position lies in it, so that queues whose messages lie among one another do not each read the same.
+ * Pages are filled in a turn, before messages are handed out; of queues that are consumed, pages to come are read before they are wanted, as long as
+ * there is memory. Who waits for its next message gets one page whatever there is.
+ */
+import type { Broker, Pager as PagerPort } from '../broker/broker.js'
+import type { ColdPage } from '../broker/queues/cold-page.js'
+import type { Queue } from '../broker/queues/queue.js'
+import { Evictor } from '../broker/store/evictor.js'
+import type { Log, LogReading } from '../ports/log.js'
+import type { Logger } from '../ports/logger.js'
+import { EntryProblem, type EntrySink, readEntries, routeQueue, routeQueueCount } from './entries.js'
+import type { IdIndex } from './id-index.js'
+import type { MovedIndex } from './moved-index.js'
+import { QueueRead } from './queue-read.js'
+import { RunCursor } from './run-cursor.js'
+
+/** Bytes that are read before they are wanted, for a queue. */
+const aheadSizeMax = 4 * 1024 * 1024
+const readSizeMin = 64 * 1024
+const readSizeMax = 1024 * 1024
+
+export interface PagerOptions {
+  readonly log: Log
+  readonly index: IdIndex
+  readonly moved: MovedIndex
+  readonly broker: Broker
+  /** Bytes that messages may take in memory, and all that waits for messages. */
+  readonly memorySize: number
+  /** A turn should look. */
+  readonly wake: () => void
+  readonly report: Logger
+}
+
+export class Pager implements PagerPort, EntrySink {
+  readonly evictor: Evictor
+  /** Pieces of the log that were read, and their bytes. */
+  readCount = 0
+  readSize = 0
+  readonly #options: PagerOptions
+  readonly #broker: Broker
+  /** By the number of the queue in the log. */
+  readonly #reads = new Map<number, QueueRead>()
+  /** Queues for which there is no room yet. */
+  #waiting = new Set<Queue>()
+  #isUnderWay = false
+  /** Where the piece begins that is read, or was read last. */
+  #from = 0
+  #arrived: LogReading | undefined
+  readonly #pages: ColdPage[] = []
+
+  /** Of the block that is looked through: who may have a message of each route, and at which position it stands. */
+  #routes: QueueRead[][] = []
+  readonly #cursor = new RunCursor()
+  #position = 0
+
+  constructor(options: PagerOptions) {
+    this.#options = options
+    this.#broker = options.broker
+    const { broker, memorySize } = options
+    this.evictor = new Evictor({ memorySize, usedSize: () => broker.usedSize, queues: () => broker.queues() })
+  }
+
+  get slabs(): Broker['slabs'] {
+    return this.#broker.slabs
+  }
+
+  get index(): IdIndex {
+    return this.#options.index
+  }
+
+  get moved(): MovedIndex {
+    return this.#options.moved
+  }
+
+  wanted(queue: Queue): void {
+    queue.isReading = true
+    this.#waiting.add(queue)
+    this.#begin()
+  }
+
+  /** In each turn, before messages are handed out: what has been read goes to its pages, after others have made room. */
+  step(now: number): void {
+    if (this.evictor.step(now)) this.#options.wake()
+    const arrived = this.#arrived
+    if (arrived !== undefined) {
+      this.#arrived = undefined
+      this.#take(arrived)
+    }
+    if (this.#waiting.size > 0) this.#begin()
+    else this.#readOn()
+  }
+
+  missing(queue: Queue, count: number): void {
+    this.#options.report('error', 'data-damaged', {
+      virtualHost: queue.virtualHost,
+      queue: queue.name,
+      messageCount: count,
+      reason: 'messages that should be in the log could not be read; the others go on',
+    })
+  }
+
+  // ─── what is read ───────────────────────────────────────────────────────
+
+  /** Reads for those who wait, as long as there is room; always for one. */
+  #begin(): void {
+    for (const queue of this.#waiting) {
+      const room = this.#room()
+      if (room <= 0 && this.#reads.size > 0) break
+      this.#waiting.delete(queue)
+      const pages = this.#pages
+      pages.length = 0
+      if (!queue.deleted) queue.coldAhead(Math.max(1, Math.min(aheadSizeMax, room)), pages)
+      if (pages.length === 0) queue.isReading = false
+      else this.#reads.set(queue.keptId, new QueueRead(queue, [...pages], this))
+    }
+    this.#readOn()
+  }
+
+  /** Bytes that may be read before they are wanted. */
+  #room(): number {
+    let wanted = 0
+    for (const { leftSize } of this.#reads.values()) wanted += leftSize
+    return this.#options.memorySize / 2 - this.#broker.usedSize - wanted
+  }
+
+  #readOn(): void {
+    if (this.#isUnderWay || this.#arrived !== undefined) return
+    const read = this.#nextRead()
+    if (read === undefined) return
+    const size = read.isLookingForMoved ? 1 : Math.min(readSizeMax, Math.max(readSizeMin, read.leftSize))
+    this.#isUnderWay = true
+    this.#from = read.position
+    this.#options.log.read(read.position, size, this.#onRead)
+  }
+
+  /** The first that lies onwards of where the sweep is, or else the first of all. */
+  #nextRead(): QueueRead | undefined {
+    let onwards: QueueRead | undefined
+    let first: QueueRead | undefined
+    for (const read of this.#reads.values()) {
+      if (first === undefined || read.position < first.position) first = read
+      if (read.position >= this.#from && (onwards === undefined || read.position < onwards.position)) onwards = read
+    }
+    return onwards ?? first
+  }
+
+  readonly #onRead = (reading: LogReading): void => {
+    this.#isUnderWay = false
+    this.#arrived = reading
+    this.#options.wake()
+  }
+
+  #take({ blocks, next, damage }: LogReading): void {
+    this.readCount++
+    for (const { where, message } of damage) this.#options.report('error', 'data-damaged', { where, reason: message })
+    const served: QueueRead[] = []
+    for (const read of this.#reads.values()) if (read.begin(this.#from, next)) served.push(read)
+    for (const { position, bytes } of blocks) {
+      this.readSize += bytes.length
+      this.#position = position
+      this.#routes.length = 0
+      try {
+        readEntries(bytes, this)
+      } catch (error) {
+        if (!(error instanceof EntryProblem)) throw error
+        this.#options.report('error', 'data-damaged', { position, reason: error.message })
+      }
+    }
+    for (const read of served) {
+      read.end(next)
+      if (!read.isDone) continue
+      this.#reads.delete(read.queue.keptId)
+      read.queue.wake()
+    }
+  }
+
+  // ─── the entries of a block ─────────────────────────────────────────────
+
+  route(bytes: Uint8Array, from: number, to: number): void {
+    const reads: QueueRead[] = []
+    for (let i = 0, count = routeQueueCount(from, to); i < count; i++) {
+      const read = this.#reads.get(routeQueue(bytes, from, i))
+      if (read !== undefined && read.wants(this.#position)) reads.push(read)
+    }
+    this.#routes.push(reads)
+  }
+
+  run(firstId: number, route: number, count: number, isMoved: boolean, bytes: Uint8Array, from: number, to: number): void {
+    const reads = this.#routes[route]
+    if (reads === undefined || reads.length === 0) return
+    this.#cursor.set(firstId, count, bytes, from, to)
+    for (const read of reads) read.take(this.#cursor, isMoved)
+  }
+
+  gone(): void {}
+  topology(): void {}
+  ids(): void {}
+  drop(): void {}
+}
