@@ -21,9 +21,26 @@ import type { Logger } from './ports/logger.js'
 import { type Authenticator, fullAccess } from './session/access.js'
 import { Turn } from './turn/turn.js'
 
+/** What a broker began with. */
+export interface BrokerData {
+  /** As it was configured. */
+  readonly directory: string
+  /** The name of the log, with which every message id begins. */
+  readonly log: string
+  readonly queueCount: number
+  /** One in three queues counts three times. */
+  readonly messageCount: number
+  /** Places that could not be read, each told in the log. */
+  readonly damageCount: number
+  /** How long it took to open. */
+  readonly ms: number
+}
+
 export interface Broker {
   /** Where it listens; undefined without a listener. */
   readonly address: AddressInfo | undefined
+  /** What it keeps, as it was found at the start; undefined: nothing is kept. */
+  readonly data: BrokerData | undefined
   /** Deliveries that somebody holds and has not settled. */
   readonly unsettledCount: number
   /** A connection without a socket; what `connect()` of the client package takes. */
@@ -71,6 +88,7 @@ export async function createBroker(options: BrokerOptions | Config = {}): Promis
   let closing: Promise<void> | undefined
   return {
     address: listener?.address,
+    data: undefined,
     get unsettledCount() {
       return turn.unsettledCount
     },

@@ -12,6 +12,8 @@ import type { Machine } from './memory.js'
 import { configSchema } from './schema.js'
 
 export interface ConfigSources {
+  /** What holds where nobody says anything else, in place of the defaults of `createBroker`. */
+  readonly defaults?: Pick<BrokerOptions, 'data'>
   /** Path of the file, if there is one; it is read by `machine.readText`. */
   readonly file?: string
   readonly environment?: Readonly<Record<string, string | undefined>>
@@ -45,7 +47,7 @@ export function loadConfig(sources: ConfigSources, machine: Machine): Config {
   const problems: ConfigProblem[] = []
   const said = new Map<string, string>()
   const warnings: string[] = []
-  const options = sources.file === undefined ? {} : readFile(sources.file, machine)
+  const options: Record<string, unknown> = { ...sources.defaults, ...(sources.file === undefined ? {} : readFile(sources.file, machine)) }
 
   for (const [variable, text] of Object.entries(sources.environment ?? {})) {
     // An empty variable is how many tools say that one is not set.
