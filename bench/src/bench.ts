@@ -70,5 +70,6 @@ function noiseOf(measurement: Measurement): number {
 }
 
 function description(peer: Peer, version: string): PeerDescription {
-  return { name: peer.name, title: peer.title, version, client: peer.client, confirm: peer.confirm }
+  const { name, title, client, confirm, durable } = peer
+  return { name, title, version, client, confirm, durable }
 }

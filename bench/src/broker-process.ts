@@ -87,7 +87,7 @@ async function untilAccepting(port: number, withinMs: number): Promise<void> {
   const deadline = Date.now() + withinMs
   while (!(await accepts(port))) {
     if (Date.now() > deadline) throw new Error(`nothing listens on port ${port} after ${withinMs} ms`)
-    await sleep(25)
+    await sleep(10)
   }
 }
 

@@ -24,6 +24,12 @@ interface Quantity {
 }
 
 const quantities: Record<Workload['kind'], readonly Quantity[]> = {
+  backlog: [
+    { what: 'drained msg/s', pick: (row) => row.rate, digits: 0, moreIsBetter: true },
+    { what: 'published msg/s', pick: (row) => row.published, digits: 0, moreIsBetter: true },
+    { what: 'bytes above idle', pick: (row) => row.backlogMemory, digits: 0, moreIsBetter: false },
+    { what: 'restart ms', pick: (row) => row.restartMs, digits: 0, moreIsBetter: false },
+  ],
   throughput: [
     { what: 'delivered msg/s', pick: (row) => row.rate, digits: 0, moreIsBetter: true },
     { what: 'broker CPU s/M', pick: (row) => row.cpu, digits: 3, moreIsBetter: false },
@@ -31,6 +37,8 @@ const quantities: Record<Workload['kind'], readonly Quantity[]> = {
   latency: [
     { what: 'p50 µs', pick: (row) => row.p50, digits: 0, moreIsBetter: false },
     { what: 'p99 µs', pick: (row) => row.p99, digits: 0, moreIsBetter: false },
+    { what: 'confirm p50 µs', pick: (row) => row.confirmP50, digits: 0, moreIsBetter: false },
+    { what: 'confirm p99 µs', pick: (row) => row.confirmP99, digits: 0, moreIsBetter: false },
   ],
   idle: [{ what: 'bytes a connection', pick: (row) => row.connectionSize, digits: 0, moreIsBetter: false }],
 }

@@ -11,7 +11,7 @@ import { compareResults } from './compare.js'
 import { fullRounds, microReport } from './micro/micro.js'
 import { type Options, parseOptions, usage } from './options.js'
 import { reportOf } from './report.js'
-import { type Measurement, readResults } from './results.js'
+import { type BacklogFigures, type Measurement, readResults } from './results.js'
 
 async function main(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args
@@ -43,11 +43,21 @@ async function bench(options: Options): Promise<number> {
 }
 
 function progressLine(one: Measurement): string {
-  const name = `${one.workload.padEnd(14)} ${one.peer.padEnd(9)} run ${one.run}`
+  const name = `${one.workload.padEnd(20)} ${one.peer.padEnd(16)} run ${one.run}`
   if (one.failure !== undefined) return `${name}  FAILED: ${one.failure.split('\n')[0]}`
+  if (one.backlog !== undefined) return `${name}  ${backlogLine(one.backlog, one.deliveredPerSecond ?? 0)}`
+  if (one.confirmLatency !== undefined) {
+    const { p50, p99, p999 } = one.confirmLatency
+    return `${name}  confirm p50 ${p50} p99 ${p99} p99.9 ${p999} µs; 4 KiB write + fdatasync ${one.syncLatency?.p50} µs`
+  }
   if (one.latency !== undefined) return `${name}  p50 ${one.latency.p50} p99 ${one.latency.p99} p99.9 ${one.latency.p999} µs`
   if (one.idle !== undefined) return `${name}  ${(one.idle.connectionSize / 1_024).toFixed(1)} KiB a connection`
   return `${name}  ${Math.round(one.deliveredPerSecond ?? 0).toLocaleString('en-US')} msg/s, broker ${(one.brokerCpuPerMillion ?? 0).toFixed(2)} s/M`
+}
+
+function backlogLine(backlog: BacklogFigures, perSecond: number): string {
+  const megabytes = Math.round((backlog.memory - backlog.idleMemory) / 1e6)
+  return `${megabytes} MB above idle, ${Math.round(backlog.restartMs)} ms to the first delivery, ${Math.round(perSecond).toLocaleString('en-US')} msg/s drained`
 }
 
 function defaultFile(): string {

@@ -6,6 +6,10 @@ import { type Workload, workloads } from './workloads.js'
 export const usage = `usage: npm run bench -- [options]
 
   --only NAMES    these workloads alone, by name or by the start of one: ${workloads.map((workload) => workload.name).join(', ')}
+  --large         with those that take long: ${workloads
+    .filter(isLarge)
+    .map((workload) => workload.name)
+    .join(', ')} (they run too when named in full)
   --peers NAMES   these brokers alone: ${peerNames.join(', ')}
   --runs N        measure each N times and show medians (1)
   --patient       measure again, up to five times, while other programs take more than 0.15 core
@@ -35,6 +39,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       peers: { type: 'string' },
       runs: { type: 'string', default: '1' },
       patient: { type: 'boolean', default: false },
+      large: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
@@ -43,20 +48,26 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   if (values.help) return 'help'
   const runs = Number(values.runs)
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is a count from 1 up, not '${values.runs}'`)
-  return { workloads: workloadsNamed(values.only), peers: peersNamed(values.peers), runs, ...flags(values) }
+  return { workloads: workloadsNamed(values.only, values.large), peers: peersNamed(values.peers), runs, ...flags(values) }
 }
 
 function flags(values: { patient: boolean; quick: boolean; json?: string }) {
   return { patient: values.patient, quick: values.quick, json: values.json }
 }
 
-function workloadsNamed(list: string | undefined): readonly Workload[] {
-  if (list === undefined) return workloads
+function workloadsNamed(list: string | undefined, large: boolean): readonly Workload[] {
+  if (list === undefined) return workloads.filter((workload) => large || !isLarge(workload))
   const names = list.split(',')
   for (const name of names) {
     if (!workloads.some((workload) => workload.name.startsWith(name))) throw new Error(`no workload '${name}'`)
   }
-  return workloads.filter((workload) => names.some((name) => (isExact(name) ? workload.name === name : workload.name.startsWith(name))))
+  const isNamed = (workload: Workload, name: string) =>
+    isExact(name) ? workload.name === name : workload.name.startsWith(name) && (large || !isLarge(workload))
+  return workloads.filter((workload) => names.some((name) => isNamed(workload, name)))
+}
+
+function isLarge(workload: Workload): boolean {
+  return workload.kind === 'backlog' && workload.large
 }
 
 function isExact(name: string): boolean {

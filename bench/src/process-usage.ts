@@ -45,6 +45,12 @@ export function memoryOf(tree: readonly number[]): number {
   return bytes
 }
 
+/** The most that the processes of a tree ever had in memory, in bytes; what they share is counted for each. */
+export function memoryMaxOf(tree: readonly number[]): number {
+  const peaks = tree.map((pid) => Number(/^VmHWM:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0))
+  return peaks.reduce((sum, kibibytes) => sum + kibibytes * 1_024, 0)
+}
+
 function statOf(pid: number): { parent: number; ticks: number } | undefined {
   const text = textOf(`/proc/${pid}/stat`)
   if (text === '') return undefined

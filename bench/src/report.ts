@@ -3,7 +3,8 @@
  * bound whether it was met.
  */
 import type { PeerDescription, Results } from './results.js'
-import { type Figure, type Row, rowsOf, verdictsOf } from './summary.js'
+import { type Figure, type Row, rowsOf } from './summary.js'
+import { verdictsOf } from './verdicts.js'
 import { type Workload, workloads } from './workloads.js'
 
 interface Column {
@@ -32,7 +33,12 @@ function headOf(results: Results): string {
 }
 
 function describe(peer: PeerDescription): string {
-  return `- ${peer.name}: ${peer.title} ${peer.version}, ${peer.client}; a confirm means: ${peer.confirm ?? 'there is none'}`
+  const { durable } = peer
+  const confirms = [
+    ...(durable === undefined || peer.confirm !== undefined ? [`a confirm means: ${peer.confirm ?? 'there is none'}`] : []),
+    ...(durable === undefined ? [] : [`of a durable message: ${durable.confirm}${durable.syncs ? '' : ' (NOT synced first)'}`]),
+  ]
+  return `- ${peer.name}: ${peer.title} ${peer.version}, ${peer.client}; ${confirms.join('; ')}`
 }
 
 function sectionOf(workload: Workload, rows: readonly Row[]): string {
@@ -49,15 +55,31 @@ function gap(lines: readonly string[]): string[] {
 
 function columnsOf(workload: Workload, rows: readonly Row[]): Column[] {
   const ours = rows.find((row) => row.peer === 'waybill')
-  const peer = { title: 'broker', cell: (row: Row) => row.peer }
+  const peer = { title: 'broker', cell: (row: Row) => (workload.durable && row.syncs === false ? `${row.peer} (not synced)` : row.peer) }
   const cores = {
     title: workload.kind === 'throughput' ? 'cores producer/broker/consumer/other' : 'cores broker/clients/other',
     cell: (row: Row) => coresOf(row, workload),
   }
   const memory = { title: 'broker MiB', cell: (row: Row) => amount(row.memory, (bytes) => (bytes / 2 ** 20).toFixed(0)) }
   const runs = { title: 'n', cell: (row: Row) => String(row.runs) }
+  const microseconds = (value: number) => value.toFixed(0)
+  if (workload.kind === 'latency' && workload.durable) {
+    return [
+      peer,
+      { title: 'confirm p50 µs', cell: (row) => range(row.confirmP50, microseconds) },
+      { title: 'p99 µs', cell: (row) => range(row.confirmP99, microseconds) },
+      { title: 'p99.9 µs', cell: (row) => range(row.confirmP999, microseconds) },
+      { title: 'delivery p50 µs', cell: (row) => range(row.p50, microseconds) },
+      { title: 'p99 µs', cell: (row) => range(row.p99, microseconds) },
+      { title: 'transient p50 µs', cell: (row) => amount(row.transientP50, microseconds) },
+      { title: '4 KiB write + fdatasync µs', cell: (row) => range(row.syncP50, microseconds) },
+      { title: 'sent/s', cell: (row) => amount(row.rate, count) },
+      cores,
+      memory,
+      runs,
+    ]
+  }
   if (workload.kind === 'latency') {
-    const microseconds = (value: number) => value.toFixed(0)
     return [
       peer,
       { title: 'p50 µs', cell: (row) => range(row.p50, microseconds) },
@@ -67,6 +89,20 @@ function columnsOf(workload: Workload, rows: readonly Row[]): Column[] {
       { title: 'sent/s', cell: (row) => amount(row.rate, count) },
       cores,
       memory,
+      runs,
+    ]
+  }
+  if (workload.kind === 'backlog') {
+    const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0)
+    return [
+      peer,
+      { title: 'published, confirmed/s', cell: (row) => range(row.published, count) },
+      { title: 'MB above idle', cell: (row) => range(row.backlogMemory, megabytes) },
+      { title: 'at most MB', cell: (row) => range(row.backlogMemoryMax, megabytes) },
+      { title: 'MB on disk', cell: (row) => range(row.disk, megabytes) },
+      { title: 'start again to first delivery ms', cell: (row) => range(row.restartMs, count) },
+      { title: 'drained msg/s', cell: (row) => range(row.rate, count) },
+      { title: 'waybill x', cell: (row) => ratio(ours?.rate, row.rate) },
       runs,
     ]
   }
@@ -88,7 +124,7 @@ function columnsOf(workload: Workload, rows: readonly Row[]): Column[] {
     { title: 'waybill x', cell: (row) => ratio(ours?.rate, row.rate) },
     { title: 'broker CPU s/M', cell: (row) => range(row.cpu, (seconds) => seconds.toFixed(2)) },
     { title: 'waybill CPU x', cell: (row) => ratio(ours?.cpu, row.cpu) },
-    ...(workload.confirm === 'each' ? [{ title: 'confirmed', cell: (row: Row) => (row.confirmed ? 'yes' : 'no') }] : []),
+    ...(workload.confirm === 'none' ? [] : [{ title: 'confirmed', cell: (row: Row) => (row.confirmed ? 'yes' : 'no') }]),
     ...(workload.shape === 'queue' ? [] : [{ title: 'published/s', cell: (row: Row) => amount(row.published, count) }]),
     cores,
     memory,

@@ -18,6 +18,16 @@ export interface Sums {
   readonly sumsAgree: boolean
   readonly damaged: number
   readonly disordered: number
+  /** Messages that the queue still had in the end, after every one had been acknowledged. Durable workloads alone. */
+  readonly left?: number
+}
+
+/** Microseconds. */
+export interface Latencies {
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+  readonly count: number
 }
 
 export interface Measurement {
@@ -34,10 +44,29 @@ export interface Measurement {
   readonly cores?: Cores
   /** Bytes, shared pages counted once. */
   readonly brokerMemory?: number
-  /** Microseconds. */
-  readonly latency?: { readonly p50: number; readonly p99: number; readonly p999: number; readonly count: number }
+  /** From the publish call to the consumer's callback. */
+  readonly latency?: Latencies
+  /** From the publish call to its confirm. */
+  readonly confirmLatency?: Latencies
+  /** As `latency`, of transient messages at the same broker just before. */
+  readonly transientLatency?: Latencies
+  /** A write of 4 KiB and its fdatasync, on a prefilled file beside the broker's data; before and after. */
+  readonly syncLatency?: Latencies
   readonly idle?: { readonly connections: number; readonly connectionSize: number; readonly openMs: number; readonly deliverMs: number }
+  readonly backlog?: BacklogFigures
   readonly sums?: Sums
+}
+
+export interface BacklogFigures {
+  readonly count: number
+  /** Bytes of the broker before, with the backlog when the last message was confirmed, and the most it ever had. */
+  readonly idleMemory: number
+  readonly memory: number
+  readonly memoryMax: number
+  /** Bytes that the broker's directory takes with the backlog. */
+  readonly disk: number
+  /** From starting the broker again after SIGKILL to the first delivery. */
+  readonly restartMs: number
 }
 
 export interface PeerDescription {
@@ -46,6 +75,7 @@ export interface PeerDescription {
   readonly version: string
   readonly client: string
   readonly confirm?: string | undefined
+  readonly durable?: { readonly confirm: string; readonly syncs: boolean } | undefined
 }
 
 export interface Results {

@@ -6,16 +6,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Received } from './body.js'
 import { isPeerName, loadPeer, type PeerName } from './peers/index.js'
 import type { Broker, Peer } from './peers/peer.js'
-import { type CpuTimes, cpuTimes, memoryOf, processTree } from './process-usage.js'
-import type { Cores, Measurement, Sums } from './results.js'
-import type { ConsumerRole, IdleRole, LatencyRole, Mark, ProducerRole, Sent } from './roles/job.js'
+import { syncTimes } from './disk-probe.js'
+import { sizeOf } from './files.js'
+import { type CpuTimes, cpuTimes, memoryMaxOf, memoryOf, processTree } from './process-usage.js'
+import type { Cores, Latencies, Measurement, Sums } from './results.js'
+import type { ConsumerRole, DrainerRole, FillerRole, IdleRole, LatencyRole, Mark, ProducerRole, Sent } from './roles/job.js'
 import { RoleProcess } from './roles/role.js'
 import { percentile } from './statistics.js'
-import type { Idle, Latency, Throughput, Timing, Workload } from './workloads.js'
+import type { Backlog, Idle, Latency, Throughput, Timing, Workload } from './workloads.js'
 
 type Figures = Omit<Measurement, 'workload' | 'peer' | 'run' | 'failure'>
 
@@ -43,6 +46,8 @@ export async function measure(name: PeerName, workload: Workload, run: number, t
 
 /** Why a peer cannot take part in a workload; undefined when it can. */
 export function unsupported(peer: Peer, workload: Workload): string | undefined {
+  if (workload.durable) return peer.durable === undefined ? 'keeps nothing, as it is set up here' : undefined
+  if (!peer.transient) return 'set up for durable messages'
   if (workload.kind !== 'throughput') return undefined
   if (workload.acks && !peer.acks) return 'no acknowledgements'
   if (workload.shape === 'topic' && !peer.topics) return 'no wildcard bindings'
@@ -51,7 +56,8 @@ export function unsupported(peer: Peer, workload: Workload): string | undefined 
 
 function runWorkload(peer: Peer, broker: Broker, directory: string, workload: Workload, timing: Timing): Promise<Figures> {
   if (workload.kind === 'throughput') return runThroughput(peer, broker, directory, workload, timing)
-  if (workload.kind === 'latency') return runLatency(peer, broker, workload, timing)
+  if (workload.kind === 'latency') return runLatency(peer, broker, directory, workload, timing)
+  if (workload.kind === 'backlog') return runBacklog(peer, broker, directory, workload, timing)
   return runIdle(peer, broker, workload, timing)
 }
 
@@ -71,42 +77,56 @@ async function runThroughput(peer: Peer, broker: Broker, directory: string, work
     const memory = memoryOf(processTree(broker.pid))
     const sent = await producer.ask('stop')
     const received = await consumer.ask('finish', sent.deliveries)
+    const left = workload.durable ? { left: await consumer.ask('leave') } : {}
     const delivered = between(first.marks[0], last.marks[0])
     const published = between(first.marks[1], last.marks[1])
     return {
       deliveredPerSecond: delivered.perSecond,
       publishedPerSecond: published.perSecond,
-      confirmed: workload.confirm === 'each' && peer.confirm !== undefined,
+      confirmed: sent.confirmed > 0,
       ...brokerCpu(first, last, delivered.count),
       cores: coresBetween(first, last, delivered.seconds),
       brokerMemory: memory,
-      sums: sumsOf(sent, received),
+      sums: { ...sumsOf(sent, received), ...left },
     }
   } finally {
     await Promise.all([producer.stop(), consumer.stop()])
   }
 }
 
-async function runLatency(peer: Peer, broker: Broker, workload: Latency, timing: Timing): Promise<Figures> {
+/** Durable latency is told beside what the disk takes, and for Waybill beside its own transient latency, in the same minute. */
+async function runLatency(peer: Peer, broker: Broker, directory: string, workload: Latency, timing: Timing): Promise<Figures> {
+  if (!workload.durable) return probeLatency(peer, broker, workload, timing)
+  const before = syncTimes(directory, timing.syncs)
+  const transient = peer.name === 'waybill' ? await probeLatency(peer, broker, { ...workload, durable: false }, timing) : undefined
+  const failure = transient?.sums === undefined ? undefined : wrongSum(transient.sums)
+  if (failure !== undefined) throw new Error(`transient messages: ${failure}`)
+  const durable = await probeLatency(peer, broker, workload, timing)
+  const times = [...before, ...syncTimes(directory, timing.syncs)].sort((a, b) => a - b)
+  return {
+    ...durable,
+    syncLatency: latenciesOf(times),
+    ...(transient?.latency === undefined ? {} : { transientLatency: transient.latency }),
+  }
+}
+
+async function probeLatency(peer: Peer, broker: Broker, workload: Latency, timing: Timing): Promise<Figures> {
+  const { bodySize, perSecond, durable } = workload
   const probe = new RoleProcess<LatencyRole>('latency')
   try {
-    await probe.ask('start', { peer: nameOf(peer), target: broker.target, bodySize: workload.bodySize, perSecond: workload.perSecond })
+    await probe.ask('start', { peer: nameOf(peer), target: broker.target, bodySize, perSecond, durable })
     await sleep(timing.warmupMs)
     const trees = [processTree(broker.pid), [probe.pid], [], [process.pid]]
     const first = await sample(trees, [probe.ask('measure')])
     await sleep(timing.latencyWindowMs)
     const last = await sample(trees, [probe.ask('mark')])
     const memory = memoryOf(processTree(broker.pid))
-    const { latencies, sent, received } = await probe.ask('stop')
+    const { latencies, confirmLatencies, sent, received } = await probe.ask('stop')
     const published = between(first.marks[0], last.marks[0])
     return {
       deliveredPerSecond: published.perSecond,
-      latency: {
-        p50: percentile(latencies, 50),
-        p99: percentile(latencies, 99),
-        p999: percentile(latencies, 99.9),
-        count: latencies.length,
-      },
+      latency: latenciesOf(latencies),
+      ...(durable ? { confirmLatency: latenciesOf(confirmLatencies) } : {}),
       ...brokerCpu(first, last, published.count),
       cores: coresBetween(first, last, published.seconds),
       brokerMemory: memory,
@@ -117,8 +137,48 @@ async function runLatency(peer: Peer, broker: Broker, workload: Latency, timing:
   }
 }
 
+function latenciesOf(sorted: readonly number[]): Latencies {
+  return { p50: percentile(sorted, 50), p99: percentile(sorted, 99), p999: percentile(sorted, 99.9), count: sorted.length }
+}
+
+async function runBacklog(peer: Peer, broker: Broker, directory: string, workload: Backlog, timing: Timing): Promise<Figures> {
+  const count = Math.ceil(workload.count / timing.divisor)
+  const job = { peer: nameOf(peer), target: broker.target, bodySize: workload.bodySize, count }
+  const filler = new RoleProcess<FillerRole>('filler')
+  const drainer = new RoleProcess<DrainerRole>('drainer')
+  try {
+    await filler.ask('declare', job)
+    await drainer.ask('prepare', job)
+    await sleep(timing.settleMs)
+    const idleMemory = memoryOf(processTree(broker.pid))
+    const { ms, sent } = await filler.ask('fill')
+    const tree = processTree(broker.pid)
+    const [memory, memoryMax] = [memoryOf(tree), memoryMaxOf(tree)]
+    // What a peer writes behind its confirm gets its time: a kill is not to find what it never promised.
+    await sleep(timing.settleMs)
+    const disk = sizeOf(directory)
+    await filler.stop()
+    await broker.kill()
+    const startedAtMs = performance.timeOrigin + performance.now()
+    await broker.startAgain()
+    const begun = await drainer.ask('begin')
+    const { last, received } = await drainer.ask('finish', sent.deliveries)
+    const left = await drainer.ask('leave')
+    return {
+      deliveredPerSecond: between(begun, last).perSecond,
+      publishedPerSecond: (sent.published / ms) * 1_000,
+      confirmed: true,
+      brokerMemory: memory,
+      backlog: { count, idleMemory, memory, memoryMax, disk, restartMs: begun.atMs - startedAtMs },
+      sums: { ...sumsOf(sent, received), left },
+    }
+  } finally {
+    await Promise.all([filler.stop(), drainer.stop()])
+  }
+}
+
 async function runIdle(peer: Peer, broker: Broker, workload: Idle, timing: Timing): Promise<Figures> {
-  const connections = Math.ceil(workload.connections / timing.idleDivisor)
+  const connections = Math.ceil(workload.connections / timing.divisor)
   const holder = new RoleProcess<IdleRole>('idle')
   try {
     await sleep(timing.settleMs)
@@ -193,7 +253,8 @@ export function wrongSum(sums: Sums): string | undefined {
   if (sums.delivered !== sums.expected) return `${sums.expected} deliveries expected, ${sums.delivered} came`
   if (sums.damaged > 0) return `${sums.damaged} damaged bodies`
   if (sums.disordered > 0) return `${sums.disordered} deliveries out of order`
-  return sums.sumsAgree ? undefined : 'the sum over the bodies received is not that over the bodies sent'
+  if (!sums.sumsAgree) return 'the sum over the bodies received is not that over the bodies sent'
+  return (sums.left ?? 0) > 0 ? `${sums.left} messages are still in the queue, though each was acknowledged` : undefined
 }
 
 function nameOf(peer: Peer): PeerName {

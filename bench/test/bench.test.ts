@@ -1,6 +1,7 @@
 /** Every workload, for a fraction of a second: the figures mean nothing, the sums do. */
 import t from 'tap'
-import { measure, wrongSum } from '../dist/run.js'
+import { loadPeer, type PeerName } from '../dist/peers/index.js'
+import { measure, unsupported, wrongSum } from '../dist/run.js'
 import { quickTiming, type Workload, workloads } from '../dist/workloads.js'
 
 for (const workload of workloads) {
@@ -23,6 +24,21 @@ t.test('bench - deliveries that are missing, damaged, out of order or others tha
   t.equal(wrongSum({ ...right, damaged: 1 }), '1 damaged bodies')
   t.equal(wrongSum({ ...right, disordered: 2 }), '2 deliveries out of order')
   t.equal(wrongSum({ ...right, sumsAgree: false }), 'the sum over the bodies received is not that over the bodies sent')
+  t.equal(wrongSum({ ...right, left: 0 }), undefined)
+  t.equal(wrongSum({ ...right, left: 3 }), '3 messages are still in the queue, though each was acknowledged')
+})
+
+t.test('bench - a peer takes part in durable workloads when it keeps messages, in transient ones when it is set up for them', async (t) => {
+  const [transient, durable] = [workloads[0] as Workload, workloads.find((workload) => workload.durable) as Workload]
+  const takesPart = async (name: PeerName) => {
+    const peer = await loadPeer(name)
+    return [transient, durable].map((workload) => unsupported(peer, workload) === undefined)
+  }
+  t.same(await takesPart('waybill'), [true, true])
+  t.same(await takesPart('nats'), [true, false])
+  t.same(await takesPart('jetstream'), [false, true])
+  t.same(await takesPart('rabbitmq'), [true, true])
+  t.same(await takesPart('redis-always'), [false, true])
 })
 
 t.test('bench - a workload that cannot be done is a failure with a reason, not a figure', async (t) => {

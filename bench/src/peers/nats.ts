@@ -7,6 +7,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { BrokerProcess, freePort } from '../broker-process.js'
 import { clientVersion, versionOf } from './installed.js'
 import type { Client, Layout, Peer, Sender, Take } from './peer.js'
+import { RunningBroker } from './running-broker.js'
 
 export const nats = natsPeer('nats', 'NATS core', 'nats-server')
 export const nats2 = natsPeer('nats2', 'NATS core, newer', process.env.BENCH_NATS2 ?? 'nats-server2')
@@ -17,6 +18,8 @@ function natsPeer(name: string, title: string, command: string): Peer {
     title,
     client: clientVersion('@nats-io/transport-node'),
     deliversEach: 'binding',
+    transient: true,
+    durable: undefined,
     confirm: undefined,
     acks: false,
     topics: true,
@@ -24,8 +27,8 @@ function natsPeer(name: string, title: string, command: string): Peer {
     version: () => versionOf(command, ['-v'], /v?(\d+\.\d+\.\d+)/),
     async start(directory) {
       const port = await freePort()
-      const broker = await BrokerProcess.start({ command, args: ['-a', '127.0.0.1', '-p', String(port)], directory, port })
-      return { pid: broker.pid, target: `127.0.0.1:${port}`, stop: () => broker.stop() }
+      const args = ['-a', '127.0.0.1', '-p', String(port)]
+      return RunningBroker.start(`127.0.0.1:${port}`, () => BrokerProcess.start({ command, args, directory, port }))
     },
     connect: async (target) => new NatsClient(await connect({ servers: target, reconnect: false })),
   }
@@ -58,6 +61,11 @@ class NatsClient implements Client {
       })
     })
     await this.#connection.flush()
+  }
+
+  /** Nothing is kept. */
+  async left(): Promise<number> {
+    return 0
   }
 
   async close(): Promise<void> {

@@ -61,10 +61,10 @@ class IdleConnections implements IdleRole {
   }
 }
 
-const sending = { confirm: 'none', paced: true, ahead: 1_000 } as const
+const sending = { confirm: 'none', window: 0, paced: true, ahead: 1_000 } as const
 
 function layoutOf(index: number) {
-  return { kind: 'queue', queue: `idle-${index}` } as const
+  return { kind: 'queue', queue: `idle-${index}`, durable: false } as const
 }
 
 serveRole<IdleRole>(new IdleConnections())

@@ -19,6 +19,8 @@ export interface ThroughputJob extends Job {
 export interface LatencyJob extends Job {
   readonly bodySize: number
   readonly perSecond: number
+  /** Persistent messages in a durable queue, every one confirmed and acknowledged. */
+  readonly durable: boolean
 }
 
 export interface IdleJob extends Job {
@@ -40,9 +42,16 @@ export interface Sent {
   readonly sum: number
 }
 
+export interface BacklogJob extends Job {
+  readonly bodySize: number
+  readonly count: number
+}
+
 export interface LatencyResult {
   /** Sorted, in microseconds. */
   readonly latencies: readonly number[]
+  /** To the confirm, likewise; none where messages are not confirmed. */
+  readonly confirmLatencies: readonly number[]
   readonly sent: Sent
   readonly received: Received
 }
@@ -53,6 +62,8 @@ export interface ConsumerRole {
   mark(): Promise<Mark>
   /** Waits for that many deliveries, or until nothing has come for a while. */
   finish(expected: number): Promise<Received>
+  /** Goes away in an orderly manner, and asks what the queue still has. */
+  leave(): Promise<number>
 }
 
 export interface ProducerRole {
@@ -67,6 +78,23 @@ export interface LatencyRole {
   measure(): Promise<Mark>
   mark(): Promise<Mark>
   stop(): Promise<LatencyResult>
+}
+
+/** Fills a queue. */
+export interface FillerRole {
+  declare(job: BacklogJob): Promise<void>
+  /** Resolves when every message is confirmed. */
+  fill(): Promise<{ readonly ms: number; readonly sent: Sent }>
+}
+
+/** Empties it, once its process has loaded what it needs. */
+export interface DrainerRole {
+  prepare(job: BacklogJob): Promise<void>
+  /** Begins to consume, and answers at the first delivery. */
+  begin(): Promise<Mark>
+  /** Waits for that many deliveries, or until nothing has come for a while; when the last one came. */
+  finish(expected: number): Promise<{ readonly last: Mark; readonly received: Received }>
+  leave(): Promise<number>
 }
 
 export interface IdleRole {

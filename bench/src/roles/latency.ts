@@ -1,25 +1,30 @@
 /**
  * Producer and consumer in one process, so that one clock times both: so many messages a second, published in the
- * turn in which they fall due; latency is from the publish call to the consumer's callback.
+ * turn in which they fall due; latency is from the publish call to the consumer's callback, and for durable messages
+ * also to the confirm.
  */
 import { performance } from 'node:perf_hooks'
 import { addMark, BodyReader, BodyRing } from '../body.js'
 import { loadPeer } from '../peers/index.js'
-import type { Sender } from '../peers/peer.js'
+import type { Layout, Sender } from '../peers/peer.js'
 import type { LatencyJob, LatencyResult, LatencyRole, Mark } from './job.js'
+import { benchQueue } from './layout.js'
 import { serveRole } from './role.js'
 
 const tickMs = 1
 const ringSize = 16_384
-const layout = { kind: 'queue', queue: 'bench' } as const
 
 class LatencyProbe implements LatencyRole {
   #job!: LatencyJob
+  #layout!: Layout & { kind: 'queue' }
   #sender!: Sender
   #reader!: BodyReader
   #bodies!: BodyRing
   readonly #sentAt = new Float64Array(ringSize)
   readonly #latencies: number[] = []
+  readonly #confirmLatencies: number[] = []
+  #confirmed = 0
+  #failure: unknown
   #measureFrom = Number.POSITIVE_INFINITY
   #published = 0
   #sum = 0
@@ -32,9 +37,11 @@ class LatencyProbe implements LatencyRole {
     const [consumer, producer] = [await peer.connect(job.target), await peer.connect(job.target)]
     this.#reader = new BodyReader(job.bodySize, 1, true)
     this.#bodies = new BodyRing(job.bodySize, ringSize)
+    const layout = benchQueue(job.durable)
+    this.#layout = layout
     await consumer.declare(layout)
-    await consumer.receive(layout, false, (lane, body) => this.#take(this.#reader.read(lane, body)))
-    this.#sender = await producer.sender(layout, { confirm: 'none', paced: true, ahead: ringSize })
+    await consumer.receive(layout, job.durable, (lane, body) => this.#take(this.#reader.read(lane, body)))
+    this.#sender = await producer.sender(layout, { confirm: job.durable ? 'each' : 'none', window: 0, paced: true, ahead: ringSize })
     this.#startedAt = performance.now()
     this.#tick()
   }
@@ -51,10 +58,14 @@ class LatencyProbe implements LatencyRole {
   async stop(): Promise<LatencyResult> {
     this.#stopped = true
     await this.#sender.flush()
-    for (let left = 500; left > 0 && this.#reader.count < this.#published; left--) await new Promise((resolve) => setTimeout(resolve, 10))
+    for (let left = 500; left > 0 && !this.#isThrough(); left--) await new Promise((resolve) => setTimeout(resolve, 10))
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#job.durable && this.#confirmed < this.#published)
+      throw new Error(`${this.#published} published, ${this.#confirmed} confirmed`)
     return {
       latencies: this.#latencies.sort((a, b) => a - b),
-      sent: { published: this.#published, confirmed: 0, deliveries: this.#published, sum: this.#sum },
+      confirmLatencies: this.#confirmLatencies.sort((a, b) => a - b),
+      sent: { published: this.#published, confirmed: this.#confirmed, deliveries: this.#published, sum: this.#sum },
       received: this.#reader.received(),
     }
   }
@@ -66,16 +77,36 @@ class LatencyProbe implements LatencyRole {
       const body = this.#bodies.body(this.#published)
       this.#sum = addMark(this.#sum, this.#published)
       this.#sentAt[this.#published % ringSize] = performance.now()
-      this.#published++
-      this.#sender.send(layout.queue, body)
+      const sequence = this.#published++
+      if (this.#job.durable) {
+        this.#sender.publish(this.#layout.queue, body).then(
+          () => this.#confirm(sequence),
+          (error: unknown) => {
+            this.#failure ??= error
+          },
+        )
+      } else this.#sender.send(this.#layout.queue, body)
     }
     setTimeout(() => this.#tick(), tickMs)
   }
 
+  #isThrough(): boolean {
+    return this.#reader.count >= this.#published && (!this.#job.durable || this.#confirmed >= this.#published)
+  }
+
   #take(sequence: number): void {
-    if (sequence < this.#measureFrom) return
+    if (sequence >= this.#measureFrom) this.#latencies.push(this.#since(sequence))
+  }
+
+  #confirm(sequence: number): void {
+    this.#confirmed++
+    if (sequence >= this.#measureFrom) this.#confirmLatencies.push(this.#since(sequence))
+  }
+
+  /** Microseconds, to a tenth. */
+  #since(sequence: number): number {
     const microseconds = (performance.now() - (this.#sentAt[sequence % ringSize] as number)) * 1_000
-    this.#latencies.push(Math.round(microseconds * 10) / 10)
+    return Math.round(microseconds * 10) / 10
   }
 }
 

@@ -16,7 +16,7 @@ export interface Traffic {
 
 export function trafficOf(workload: Throughput, peer: Peer): Traffic {
   if (workload.shape === 'queue') {
-    return { layout: { kind: 'queue', queue: 'bench' }, lanes: 1, gapless: true, keys: ['bench'], deliveries: Uint16Array.of(1) }
+    return { layout: benchQueue(workload.durable), lanes: 1, gapless: true, keys: ['bench'], deliveries: Uint16Array.of(1) }
   }
   if (workload.shape === 'fanout') {
     const queues = queueNames(fanoutQueues)
@@ -35,6 +35,11 @@ export function trafficOf(workload: Throughput, peer: Peer): Traffic {
     keys: order.map((index) => topics.keys[index] as string),
     deliveries: Uint16Array.from(order, (index) => counts[index] as number),
   }
+}
+
+/** The one queue of most workloads. */
+export function benchQueue(durable: boolean) {
+  return { kind: 'queue', queue: 'bench', durable } as const
 }
 
 function queueNames(count: number): string[] {

@@ -27,6 +27,7 @@ class Producer implements ProducerRole {
   #deliveries = 0
   #sum = 0
   #stopped = false
+  #confirmsAll = false
   #ended!: Promise<unknown>
 
   async start(job: ThroughputJob): Promise<void> {
@@ -37,11 +38,13 @@ class Producer implements ProducerRole {
     this.#bodies = new BodyRing(workload.bodySize, ahead + 1_024)
     this.#progress = await Progress.connect(job.progress)
     const client = await peer.connect(job.target)
-    const confirmed = workload.confirm === 'each' && peer.confirm !== undefined
-    this.#sender = await client.sender(this.#traffic.layout, { confirm: confirmed ? 'each' : 'none', paced: false, ahead })
-    this.#ended = confirmed
-      ? Promise.all(Array.from({ length: workload.outstanding }, () => this.#publishEach()))
-      : this.#sendBursts(Math.max(4, Math.min(burstCount, Math.floor(burstSize / workload.bodySize))))
+    const confirm = workload.confirm === 'each' && peer.confirm === undefined ? 'none' : workload.confirm
+    this.#sender = await client.sender(this.#traffic.layout, { confirm, window: workload.outstanding, paced: false, ahead })
+    this.#confirmsAll = confirm === 'window'
+    this.#ended =
+      confirm === 'each'
+        ? Promise.all(Array.from({ length: workload.outstanding }, () => this.#publishEach()))
+        : this.#sendBursts(Math.max(4, Math.min(burstCount, Math.floor(burstSize / workload.bodySize))))
     this.#ended.catch(() => {})
   }
 
@@ -54,6 +57,7 @@ class Producer implements ProducerRole {
     this.#progress.wake()
     await this.#ended
     await this.#sender.flush()
+    if (this.#confirmsAll) this.#confirmed = this.#published
     return { published: this.#published, confirmed: this.#confirmed, deliveries: this.#deliveries, sum: this.#sum }
   }
 

@@ -31,7 +31,7 @@ export class RoleProcess<R extends Functions<R>> {
   #asked = 0
   #gone: Error | undefined
 
-  constructor(name: 'producer' | 'consumer' | 'latency' | 'idle') {
+  constructor(name: 'producer' | 'consumer' | 'latency' | 'idle' | 'filler' | 'drainer') {
     this.#name = name
     this.#child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), { execArgv: nodeArguments })
     children.add(this.#child)
