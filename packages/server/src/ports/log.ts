@@ -73,7 +73,7 @@ export interface Log {
   readonly identity: string
   /** Rises with every owner. Who has an older one can append no more. */
   readonly epoch: number
-  /** Calls each block behind `from` in order. Only before the first append. */
+  /** Calls each block behind `from` in order; its bytes are good until `each` returns. Only before the first append. */
   replay(from: Position, each: (position: Position, bytes: Uint8Array) => void): Promise<LogReplay>
   /** The newest snapshot that is whole. */
   loadSnapshot(): Promise<LogSnapshot | undefined>

@@ -1,0 +1,100 @@
+/** One file of blocks. The last of a log's segments is the one that is written to; what stands in the others does not change any more. */
+import type { Disk, DiskFile } from '../../ports/disk.js'
+import { segmentName } from './names.js'
+
+/** A position is the number of a segment and an offset in it. */
+const positionsPerSegment = 2 ** 32
+
+export function positionOf(id: number, offset: number): number {
+  return id * positionsPerSegment + offset
+}
+
+export function segmentIdOf(position: number): number {
+  return Math.floor(position / positionsPerSegment)
+}
+
+export function offsetOf(position: number): number {
+  return position % positionsPerSegment
+}
+
+/** As it stands in a snapshot. */
+export interface SegmentJson {
+  readonly id: number
+  /** Offset of the last append; 0 if there is none. */
+  readonly lastAt: number
+  /** Behind its last block. */
+  readonly end: number
+  readonly firstNumber: number
+  /** 0: it is empty. */
+  readonly lastNumber: number
+}
+
+export class Segment {
+  readonly id: number
+  readonly #disk: Disk
+  #file: DiskFile | undefined
+  #fileSize = -1
+  /** Bytes that it may take. */
+  capacity: number
+  lastAt = 0
+  end = 0
+  firstNumber = 0
+  lastNumber = 0
+  /** Whether something in it has been written and not synced. */
+  isDirty = false
+
+  constructor(disk: Disk, id: number, capacity: number) {
+    this.#disk = disk
+    this.id = id
+    this.capacity = capacity
+  }
+
+  static from(disk: Disk, json: SegmentJson): Segment {
+    const segment = new Segment(disk, json.id, json.end)
+    segment.lastAt = json.lastAt
+    segment.end = json.end
+    segment.firstNumber = json.firstNumber
+    segment.lastNumber = json.lastNumber
+    return segment
+  }
+
+  get name(): string {
+    return segmentName(this.id)
+  }
+
+  /** Opened when it is needed. Throws DiskError. */
+  get file(): DiskFile {
+    this.#file ??= this.#disk.open(this.name)
+    return this.#file
+  }
+
+  /** Bytes that its file takes. */
+  get fileSize(): number {
+    if (this.#file !== undefined || this.#fileSize < 0) this.#fileSize = this.file.size
+    return this.#fileSize
+  }
+
+  get isEmpty(): boolean {
+    return this.lastNumber === 0
+  }
+
+  get first(): number {
+    return positionOf(this.id, 0)
+  }
+
+  get last(): number {
+    return positionOf(this.id, this.lastAt)
+  }
+
+  /** The descriptor is given up; the next one is another. */
+  close(): void {
+    if (this.#file !== undefined) this.#fileSize = this.#file.size
+    this.#file?.close()
+    this.#file = undefined
+  }
+
+  toJson(): SegmentJson {
+    const { id, lastAt, end, firstNumber, lastNumber } = this
+    return { id, lastAt, end, firstNumber, lastNumber }
+  }
+}
