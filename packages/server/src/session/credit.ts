@@ -53,7 +53,12 @@ export class PublisherCredit {
   readonly #waiting = new Set<CreditHolder>()
   /** Granted and not used, over all channels. */
   #unused = 0
-  #blocked = false
+  #isShortOfMemory = false
+  /**
+   * Why nothing is granted to anybody, whatever memory there is: the `disk` has no room, which publishers are told; or so much is on its way to the disk
+   * that more would only wait (`sync`), which is over in a moment.
+   */
+  withheld: 'disk' | 'sync' | undefined
 
   /** `used`: bytes that stored messages take now. */
   constructor(budget: number, used: () => number) {
@@ -63,9 +68,10 @@ export class PublisherCredit {
     this.#used = used
   }
 
-  /** Whether publishers wait for memory. Ends only when an eighth of it is free again, so that it does not come and go. */
-  get blocked(): boolean {
-    return this.#blocked
+  /** What publishers wait for. Memory: until an eighth of it is free again, so that it does not come and go. */
+  get blocked(): 'memory' | 'disk' | undefined {
+    if (this.withheld === 'disk') return 'disk'
+    return this.#isShortOfMemory ? 'memory' : undefined
   }
 
   /** Whether even what was granted cannot be taken. */
@@ -79,16 +85,19 @@ export class PublisherCredit {
 
   /** Whether memory that becomes free concerns anybody. */
   get isAwaited(): boolean {
-    return this.#blocked || this.#waiting.size > 0
+    return this.#isShortOfMemory || this.#waiting.size > 0
   }
 
-  isWaiting(holder: CreditHolder): boolean {
-    return this.#waiting.has(holder)
+  /** What a channel waits for, if it is worth telling. */
+  awaitedBy(holder: CreditHolder): 'memory' | 'disk' | undefined {
+    if (!this.#waiting.has(holder) || this.withheld === 'sync') return undefined
+    return this.withheld ?? 'memory'
   }
 
   /** The first grant of a channel: a window, or nothing. It need not wait: it may never publish. */
   open(holder: CreditHolder): void {
     holder.creditWindow = creditSizeFirst
+    if (this.withheld !== undefined) return
     if (this.#waiting.size === 0 && this.#windowRoom(holder) >= creditSizeFirst) this.#grant(holder, creditSizeFirst)
   }
 
@@ -105,10 +114,10 @@ export class PublisherCredit {
     const needed = Math.max(0, holder.neededSize - left)
     if (needed === 0 && left * 2 > window && leftCount * 2 * bytesPerMessage > window) return
     if (this.#waiting.has(holder)) {
-      if (holder.mayUseReserve() && this.#serveOne(holder)) this.#waiting.delete(holder)
+      if (this.withheld === undefined && holder.mayUseReserve() && this.#serveOne(holder)) this.#waiting.delete(holder)
       return
     }
-    if (this.#waiting.size === 0 || holder.mayUseReserve()) {
+    if (this.withheld === undefined && (this.#waiting.size === 0 || holder.mayUseReserve())) {
       const room = this.#windowRoom(holder)
       const wanted = Math.max(window - left, needed)
       if (room >= wanted) {
@@ -124,6 +133,7 @@ export class PublisherCredit {
 
   /** Memory may have become free: those who wait are served in turn, as far as it goes. */
   serve(): void {
+    if (this.withheld !== undefined) return
     let isLineStopped = false
     for (const holder of this.#waiting) {
       if (this.#freeForAll() <= 0) {
@@ -163,7 +173,7 @@ export class PublisherCredit {
 
   #wait(holder: CreditHolder): void {
     this.#waiting.add(holder)
-    if (this.#isShort(holder)) this.#blocked = true
+    if (this.withheld === undefined && this.#isShort(holder)) this.#isShortOfMemory = true
   }
 
   #isShort(holder: CreditHolder): boolean {
@@ -171,7 +181,7 @@ export class PublisherCredit {
   }
 
   #judge(isLineStopped: boolean): void {
-    this.#blocked = isLineStopped || (this.#blocked && this.#freeForAll() - this.#reserve < this.budget / 8)
+    this.#isShortOfMemory = isLineStopped || (this.#isShortOfMemory && this.#freeForAll() - this.#reserve < this.budget / 8)
   }
 
   #grant(holder: CreditHolder, size: number): void {

@@ -56,6 +56,6 @@ export function helloResult({ serverVersion, logId, limits, credit, broker }: Sh
       consumerCountMax: consumerCount,
       nameSizeMax: wireLimits.nameSizeMax.value as HelloResult['limits']['nameSizeMax'],
     },
-    blocked: credit.blocked ? 'memory' : null,
+    blocked: credit.blocked ?? null,
   }
 }

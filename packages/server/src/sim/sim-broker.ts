@@ -35,6 +35,7 @@ export const simLimits: TurnLimits = {
   unauthenticatedCount: 1_000,
   unauthenticatedPerAddressCount: 1_000,
   memorySize: 64 * MiB,
+  diskFreeMin: 2 * MiB,
   queueCount: 1_000,
   exchangeCount: 1_000,
   bindingCount: 10_000,

@@ -53,6 +53,8 @@ export class LogJournal implements Journal {
   batch = 1
   readonly log: Log
   readonly index: IdIndex
+  /** When the log has failed: every block behind it is lost. */
+  lostFrom: Position = 0
   /** Bytes appended since the start. */
   appendedSize = 0
   readonly #slabs: Slabs
@@ -145,7 +147,13 @@ export class LogJournal implements Journal {
   /** The log works again, and has nothing of what was lost: what is said from now on waits until that has been made up for. */
   mend(): void {
     this.#state = 'held'
+    this.index.forget((position) => position > this.lostFrom)
     this.#reservedId = 0
+  }
+
+  /** What was to be made up for could not be: it is as if the log had failed again. */
+  cut(): void {
+    this.#fail()
   }
 
   /** The log has everything again. */
@@ -155,6 +163,7 @@ export class LogJournal implements Journal {
 
   #fail(): void {
     if (this.#state === 'well') this.#lostId = this.syncedId
+    this.lostFrom = this.log.progress().synced
     this.#state = 'failed'
     this.#pending.length = 0
     this.unsyncedSize = 0

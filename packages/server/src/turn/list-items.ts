@@ -9,10 +9,10 @@ import type { Session } from '../session/session.js'
 
 export function connectionItem(session: Session): ListItems['connections'] {
   let consumerCount = 0
-  let isBlocked = false
+  let blocked: 'memory' | 'disk' | undefined
   for (const channel of session.channels) {
     consumerCount += channel.consumers.size
-    isBlocked ||= session.shard.credit.isWaiting(channel.publishing)
+    blocked ??= session.shard.credit.awaitedBy(channel.publishing)
   }
   return {
     connection: session.connection,
@@ -31,7 +31,7 @@ export function connectionItem(session: Session): ListItems['connections'] {
     outboxSize: session.outgoing.waitingSize,
     publishedCount: session.channels.publishedCount,
     deliveredCount: session.channels.deliveredCount,
-    blocked: isBlocked ? 'memory' : null,
+    blocked: blocked ?? null,
   }
 }
 

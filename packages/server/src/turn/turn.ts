@@ -30,6 +30,7 @@ import { LogJournal } from '../storage/log-journal.js'
 import { Pager } from '../storage/pager.js'
 import type { OpenStore } from '../storage/open-store.js'
 import { Snapshots } from '../storage/snapshots.js'
+import { Upkeep } from '../storage/upkeep.js'
 import { Drain } from './drain.js'
 import { list } from './lists.js'
 import { Reception, type ReceptionLimits } from './reception.js'
@@ -50,6 +51,8 @@ export interface TurnLimits extends BrokerLimits, SessionLimits, ReceptionLimits
   readonly connectionCount: number
   /** Bytes that messages and unused publisher credit may take together. */
   readonly memorySize: number
+  /** Bytes of the disk that stay free: below it nothing more is published. */
+  readonly diskFreeMin: number
 }
 
 export interface TurnOptions {
@@ -91,7 +94,8 @@ export class Turn implements SessionHome {
   #again = new Set<Session>()
   /** Sessions that have something to say when more is synced. */
   #awaiting = new Set<Session>()
-  #wasBlocked = false
+  readonly #upkeep: Upkeep | undefined
+  #toldBlocked: 'memory' | 'disk' | undefined
   #armedAt = Infinity
   #now: number
   #drain: Drain | undefined
@@ -117,6 +121,7 @@ export class Turn implements SessionHome {
       this.journal = this.#restore(options.store)
       this.pager = this.#pages(options.store)
       this.snapshots = this.#snapshots(options.store, this.journal)
+      this.#upkeep = this.#keepUp(options.store, this.journal, this.snapshots)
     }
     this.output = new Output(this.broker.slabs)
     this.intakes = new IntakeShare(this.broker.slabs, options.limits.memorySize)
@@ -204,9 +209,11 @@ export class Turn implements SessionHome {
     if (this.journal?.progressed()) this.#synced()
     if (this.#again.size > 0) this.#beginAgain()
     this.pager?.step(now)
+    this.credit.withheld = this.#upkeep?.withheld
     if (this.credit.isAwaited) this.credit.serve()
     this.broker.dispatch()
     this.journal?.write()
+    this.#upkeep?.look(now)
     this.snapshots?.look()
     this.#tellBlocked()
     this.#drain?.look()
@@ -290,6 +297,14 @@ export class Turn implements SessionHome {
     return new Snapshots({ log, journal, broker, moved, tell: this.log, now: () => clock.now(), wake, tailSize: report.tailSize })
   }
 
+  #keepUp({ moved }: OpenStore, journal: LogJournal, snapshots: Snapshots): Upkeep {
+    const { broker, clock, timers, log: tell } = this
+    const { diskFreeMin } = this.limits
+    const saveSnapshot = (done: (error: Error | undefined) => void) => snapshots.ask(done)
+    const wake = () => clock.soon(this.run)
+    return new Upkeep({ journal, broker, moved, timers, diskFreeMin, tell, saveSnapshot, wake })
+  }
+
   #beginAgain(): void {
     const sessions = this.#again
     this.#again = new Set()
@@ -311,11 +326,19 @@ export class Turn implements SessionHome {
 
   #tellBlocked(): void {
     const { blocked } = this.credit
-    if (blocked === this.#wasBlocked) return
-    this.#wasBlocked = blocked
-    const event = blocked ? 'publishers-blocked' : 'publishers-unblocked'
-    this.log(blocked ? 'warn' : 'info', event, { reason: 'memory', usedSize: this.broker.usedSize, memorySize: this.credit.budget })
-    const status = encodeControl(FrameType.status, 0, 0, blocked ? { state: 'blocked', reason: 'memory' } : { state: 'unblocked' })
+    if (blocked === this.#toldBlocked) return
+    const reason = blocked ?? this.#toldBlocked
+    this.#toldBlocked = blocked
+    const event = blocked === undefined ? 'publishers-unblocked' : 'publishers-blocked'
+    const disk = this.journal === undefined ? {} : { diskFree: this.journal.log.space().free, diskFreeMin: this.limits.diskFreeMin }
+    const figures = { usedSize: this.broker.usedSize, memorySize: this.credit.budget, ...disk }
+    this.log(blocked === undefined ? 'info' : 'warn', event, { reason, ...figures })
+    const status = encodeControl(
+      FrameType.status,
+      0,
+      0,
+      blocked === undefined ? { state: 'unblocked' } : { state: 'blocked', reason: blocked },
+    )
     for (const session of this.#admitted) if (session.isOpen) session.say(status)
   }
 }

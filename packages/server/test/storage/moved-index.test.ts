@@ -1,6 +1,6 @@
 import assert from 'node:assert'
 import t from 'tap'
-import { MovedIndex } from '../../src/storage/moved-index.js'
+import { MovedIndex } from '../../dist/storage/moved-index.js'
 import { forSeeds } from '../seeds.js'
 
 t.test('moved index - every block that may hold a message is found', async (t) => {

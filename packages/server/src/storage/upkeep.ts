@@ -1,0 +1,60 @@
+/**
+ * What the log needs besides being written to, each second and in between: whether the disk has room, what to do when it has failed, space that can
+ * be given back. Publishers get nothing as long as there is a reason in `withheld`.
+ */
+import type { Broker } from '../broker/broker.js'
+import type { Timed, Timers } from '../broker/timers/timed.js'
+import type { Logger } from '../ports/logger.js'
+import { DiskAlarm } from './disk-alarm.js'
+import type { LogJournal } from './log-journal.js'
+import { Mending } from './mending.js'
+import type { MovedIndex } from './moved-index.js'
+
+const lookMs = 1_000
+/** Bytes on their way to the disk, above which more would only wait there. */
+const unsyncedSizeMax = 8 * 1024 * 1024
+
+export interface UpkeepOptions {
+  readonly journal: LogJournal
+  readonly broker: Broker
+  readonly moved: MovedIndex
+  readonly timers: Timers
+  readonly diskFreeMin: number
+  readonly tell: Logger
+  /** Saves what is so now, or a little later, and says so. */
+  readonly saveSnapshot: (done: (error: Error | undefined) => void) => void
+  /** A turn should look. */
+  readonly wake: () => void
+}
+
+export class Upkeep implements Timed {
+  readonly #journal: LogJournal
+  readonly #timers: Timers
+  readonly #alarm: DiskAlarm
+  readonly #mending: Mending
+
+  constructor(options: UpkeepOptions) {
+    const { journal, broker, timers, diskFreeMin } = options
+    this.#journal = journal
+    this.#timers = timers
+    this.#alarm = new DiskAlarm(diskFreeMin)
+    this.#mending = new Mending(options)
+    this.due(0, broker.now)
+  }
+
+  /** Why publishers get no credit. `sync` is over in a moment. */
+  get withheld(): 'disk' | 'sync' | undefined {
+    if (this.#alarm.isRaised) return 'disk'
+    return this.#journal.unsyncedSize > unsyncedSizeMax ? 'sync' : undefined
+  }
+
+  /** In each turn, after the journal has written. */
+  look(now: number): void {
+    this.#mending.look(now)
+  }
+
+  due(_value: number, now: number): void {
+    this.#timers.insert(now + lookMs, this, 0)
+    this.#alarm.look(this.#journal.log.space().free)
+  }
+}
