@@ -18,7 +18,7 @@ ERRORS = {  # code: (name, retryable) [P-8.1]
     420: ('creditExceeded', True), 421: ('sequenceUnexpected', False), 422: ('channelUnknown', False), 423: ('messageMalformed', False),
     424: ('propertyUnsupported', False), 425: ('levelUnavailable', False), 426: ('optionUnsupported', False), 429: ('limitExceeded', True),
     501: ('frameMalformed', False), 502: ('frameTooLarge', False), 503: ('frameUnexpected', False), 505: ('versionUnsupported', False),
-    506: ('resourceExhausted', True), 540: ('unsupported', False), 541: ('internalError', False),
+    506: ('resourceExhausted', True), 507: ('storageFailed', True), 540: ('unsupported', False), 541: ('internalError', False),
 }
 CODES = {name: code for code, (name, _) in ERRORS.items()}
 

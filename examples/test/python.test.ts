@@ -33,7 +33,7 @@ async function python(t: import('tap').Test, args: string[]): Promise<{ code: nu
 /** A broker of its own on a free port; ends with the test. Resolves to where it listens. */
 async function broker(t: import('tap').Test): Promise<string> {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WAYBILL_')))
-  const child = spawn(process.execPath, [command, 'serve', '--port', '0'], {
+  const child = spawn(process.execPath, [command, 'serve', '--port', '0', '--data', 'none'], {
     env,
     stdio: ['ignore', 'pipe', 'ignore'],
     timeout: 2 * limitMs,

@@ -1,8 +1,14 @@
 /** `npm start` and its like, from the second time on: nothing about installing or building, and no process in between. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 import { root } from '../prepare.mjs'
+
+const data = mkdtempSync(join(tmpdir(), 'waybill-start-'))
+t.teardown(() => rmSync(data, { recursive: true, force: true }))
 
 /** A command of package.json, run as npm runs it; ended with the test. */
 function start(t, ...args) {
@@ -34,7 +40,7 @@ t.test('commands - an unknown command is named, with those there are, and fails'
 })
 
 t.test('commands - one Ctrl-C is heard as one, though npm passes on what the terminal has sent already', async (t) => {
-  const broker = start(t, 'start', '--port', '0')
+  const broker = start(t, 'start', '--port', '0', '--data', data)
   const { child, ended } = broker
   await listening(broker)
   child.kill('SIGINT')
@@ -44,7 +50,7 @@ t.test('commands - one Ctrl-C is heard as one, though npm passes on what the ter
 
 t.test('commands - the second start listens in under 3 s, and SIGTERM reaches the broker', async (t) => {
   const began = performance.now()
-  const broker = start(t, 'start', '--port', '0')
+  const broker = start(t, 'start', '--port', '0', '--data', data)
   const { child, output, ended } = broker
   await listening(broker)
   t.ok(performance.now() - began < 3000, `listening after ${Math.round(performance.now() - began)} ms`)

@@ -46,7 +46,16 @@ function run(t, args) {
 }
 
 async function startBroker(t) {
-  const broker = run(t, [join(root, 'packages/cli/dist/bin.js'), 'serve', '--host', '127.0.0.1', '--port', '0'])
+  const broker = run(t, [
+    join(root, 'packages/cli/dist/bin.js'),
+    'serve',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    '0',
+    '--data',
+    join(folder, 'data'),
+  ])
   return Number(/waybill:\/\/[^:]+:(\d+)/.exec(await broker.line(/listening/))[1])
 }
 

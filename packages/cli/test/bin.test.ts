@@ -49,8 +49,9 @@ function waybill(t: Test, args: readonly string[], env: Record<string, string> =
   return run
 }
 
+/** A broker that keeps nothing, unless it is told to. */
 async function serve(t: Test, ...args: string[]): Promise<Run & { address: string; port: number }> {
-  const run = waybill(t, ['serve', '--host', '127.0.0.1', '--port', '0', '--log', 'none', ...args])
+  const run = waybill(t, ['serve', '--data', 'none', '--host', '127.0.0.1', '--port', '0', '--log', 'none', ...args])
   await run.printed('README.md')
   const port = Number(/listening waybill:\/\/127\.0\.0\.1:(\d+) {2}this machine only: no users yet/.exec(run.out)![1])
   return Object.assign(run, { address: `127.0.0.1:${port}`, port })
@@ -123,7 +124,7 @@ t.test('waybill - one Ctrl-C that comes twice, as under npm, is one', async (t) 
 
 t.test('waybill - a port that is taken is one line with the fix, and exit code 1', async (t) => {
   const broker = await serve(t)
-  const second = waybill(t, ['serve', '--host', '127.0.0.1', '--port', String(broker.port)])
+  const second = waybill(t, ['serve', '--data', 'none', '--host', '127.0.0.1', '--port', String(broker.port)])
   t.equal(await second.ended, 1)
   const next = broker.port === 65_535 ? 7670 : broker.port + 1
   t.equal(second.err, `${broker.address} is taken, perhaps by another waybill; take another port: waybill serve --port ${next}\n`)
@@ -131,12 +132,7 @@ t.test('waybill - a port that is taken is one line with the fix, and exit code 1
 })
 
 t.test('waybill - what cannot be started is one line, and exit code 2', async (t) => {
-  for (const args of [
-    ['--data', 'here'],
-    ['--host', '0.0.0.0'],
-    ['--prot', '1'],
-    ['--config', '/nowhere.json'],
-  ]) {
+  for (const args of [['--data'], ['--host', '0.0.0.0'], ['--prot', '1'], ['--config', '/nowhere.json']]) {
     const run = waybill(t, ['serve', ...args])
     t.equal(await run.ended, 2, args.join(' '))
     t.equal(run.err.trimEnd().split('\n').length, 1)
@@ -188,7 +184,7 @@ t.test('waybill - users and TLS: the hash that it makes is the password that it 
   const directory = t.testdir({
     'cert.pem': cert,
     'key.pem': key,
-    'waybill.json': JSON.stringify({ listen: { host: '127.0.0.1', port: 0 }, users, log: 'none' }),
+    'waybill.json': JSON.stringify({ listen: { host: '127.0.0.1', port: 0 }, data: false, users, log: 'none' }),
   })
   const tls = ['--tls-key', `${directory}/key.pem`, '--tls-cert', `${directory}/cert.pem`]
   const broker = waybill(t, ['serve', '--config', `${directory}/waybill.json`, ...tls])

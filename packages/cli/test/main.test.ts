@@ -24,7 +24,17 @@ t.test('waybill - help names every command; help of a command explains it', asyn
 
 t.test('waybill - the help of serve names every flag and variable', async (t) => {
   const { out } = await run('serve', '--help')
-  for (const text of ['--config FILE', '--port', 'WAYBILL_PORT', '--queue-count', 'WAYBILL_QUEUE_COUNT', '--allow-plaintext'])
+  for (const text of [
+    '--config FILE',
+    '--data DIR',
+    '--data none',
+    'WAYBILL_DATA',
+    '--port',
+    'WAYBILL_PORT',
+    '--queue-count',
+    'WAYBILL_QUEUE_COUNT',
+    '--allow-plaintext',
+  ])
     t.match(out, text)
 })
 

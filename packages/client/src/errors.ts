@@ -6,7 +6,7 @@
  * `CONNECT_TIMEOUT`, `TLS_FAILED`, `NOT_WAYBILL`, `PROTOCOL_ERROR`, `ANSWER_INVALID`, `CONFIRM_MISSING`, `QUEUE_DELETED`,
  * `REMOTE_ERROR`, and those of UsageError.
  */
-import { type ErrorBody, errorByCode } from '@waybill/protocol'
+import { type ErrorBody, ErrorCode, errorByCode } from '@waybill/protocol'
 
 export interface ErrorOptions {
   readonly retryable?: boolean
@@ -29,7 +29,10 @@ export class WaybillError extends Error {
 /** A message that was not published, or of which nobody knows. */
 export class PublishError extends WaybillError {
   override name = 'PublishError'
-  /** 'no': no queue has it, it is safe to send again. 'unknown': the connection was lost, or the time up, before the broker had said. */
+  /**
+   * 'no': no queue has it, it is safe to send again. 'unknown': the connection was lost, or the time up, before the broker had said; or
+   * its disk has failed (`STORAGE_FAILED`), and the message may have been delivered before.
+   */
   readonly stored: 'no' | 'unknown'
 
   constructor(code: string, message: string, stored: 'no' | 'unknown', options: ErrorOptions = {}) {
@@ -96,11 +99,12 @@ export function errorOfBody(body: ErrorBody): WaybillError {
   return new WaybillError(codeOfName(body.name), body.message, { retryable: body.retryable })
 }
 
-/** The error of a message that the broker refused, by number and detail of CONFIRM. */
+/** The error of a message that the broker refused, by number and detail of CONFIRM. What a disk has lost may have reached a consumer. [P-10.4] */
 export function refusalOf(number: number, detail: string, stored: 'no' | 'unknown' = 'no'): PublishError {
   const retryable = errorByCode(number)?.retryable ?? false
   const code = codeOfNumber(number)
-  return new PublishError(code, detail === '' ? `refused by the broker: ${code}` : detail, stored, { retryable })
+  const known = number === ErrorCode.storageFailed.code ? 'unknown' : stored
+  return new PublishError(code, detail === '' ? `refused by the broker: ${code}` : detail, known, { retryable })
 }
 
 /** Anything thrown, as a WaybillError. */

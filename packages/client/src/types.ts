@@ -158,7 +158,10 @@ export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
   unbindExchange(target: string, source: string, key?: string, options?: BindOptions): Promise<void>
   /** What is there, by name. All of it, unless `limit` says how many. */
   list<K extends ListKind>(kind: K, options?: { prefix?: string; limit?: number }): Promise<ListItems[K][]>
-  /** Resolves when the message can no longer be lost by what the broker keeps; rejects with PublishError. Throws UsageError at once. */
+  /**
+   * Resolves when the broker has the message for good: a persistent one in a durable queue when it is synced to the disk of a broker
+   * that keeps (`level` says what is so). Rejects with PublishError. Throws UsageError at once.
+   */
   publish<E extends Names<S['exchanges']>, K extends Keys<S, E>>(
     exchange: E,
     key: K,
@@ -202,7 +205,10 @@ export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
 }
 
 export interface QueueOptions {
-  /** Default: true if named, false if not or exclusive. A broker that keeps nothing takes it and answers false. */
+  /**
+   * It and its persistent messages outlive the broker process. Default: true if named, false if not or exclusive. A broker that keeps
+   * nothing takes it and answers false.
+   */
   durable?: boolean
   /** For this connection only; it goes with it. */
   exclusive?: boolean
@@ -251,7 +257,7 @@ export interface Properties {
   priority?: number
   traceparent?: string
   tracestate?: string
-  /** Default true. */
+  /** Kept with the durable queues that take it. Default true. */
   persistent?: boolean
   headers?: Headers
 }
@@ -261,12 +267,16 @@ export interface PublishOptions extends Properties {
   /** Default 30,000: `BLOCKED` or `OFFLINE` when it could not be sent by then (stored 'no'), `TIMEOUT` when unconfirmed ('unknown'). */
   timeoutMs?: number
   signal?: AbortSignal
-  /** What the confirm must mean. Default: the best there is, which is synced for a persistent message in a durable queue. */
+  /**
+   * What the confirm must mean. Default: the best there is, which is synced for a persistent message in a durable queue. 'received' does
+   * not wait for the disk. 'synced' rejects with `LEVEL_UNAVAILABLE` on a broker that keeps nothing.
+   */
   confirm?: 'received' | 'synced'
 }
 export interface Confirmation {
-  /** The broker's name of the message; the same in deliveries, lists and logs. */
+  /** The broker's name of the message; the same in deliveries, lists and logs, and after a restart of the broker. */
   readonly id: string
+  /** 'received': in memory. 'written': it survives the broker process. 'synced': it survives a power cut. */
   readonly level: 'received' | 'written' | 'synced'
   /** How many queues took it. */
   readonly queues: number
@@ -350,6 +360,7 @@ export interface Message<T = unknown> {
   readonly queue: string
   readonly properties: Readonly<Properties>
   readonly headers: Headers
+  /** It may have been delivered before; always set after a restart of the broker, which then counts deliveries and failures anew. */
   readonly redelivered: boolean
   /** This delivery included. */
   readonly deliveryCount: number

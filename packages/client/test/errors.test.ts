@@ -39,6 +39,10 @@ t.test('errors - a refused message was not stored', async (t) => {
   t.match(refusalOf(312, '').message, /UNROUTABLE/)
 })
 
+t.test('errors - of a message that was refused because the disk failed nobody knows, and it may be sent again', async (t) => {
+  t.match(refusalOf(ErrorCode.storageFailed.code, 'the disk is full'), { code: 'STORAGE_FAILED', stored: 'unknown', retryable: true })
+})
+
 t.test('errors - those for handlers say their reason', async (t) => {
   t.match(new RejectError('never'), { name: 'RejectError', message: 'never' })
   t.match(new RetryError('later', { delayMs: 5 }), { name: 'RetryError', message: 'later', delayMs: 5 })

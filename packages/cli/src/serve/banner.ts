@@ -1,4 +1,5 @@
 /** What a broker says when it has started, and when it cannot: each fact once, each problem with its fix. */
+import type { Broker } from '@waybill/server'
 import { version } from '../version.js'
 
 export interface Started {
@@ -7,6 +8,8 @@ export interface Started {
   /** As it is. */
   readonly port: number
   readonly tls: boolean
+  /** What is kept, and where; undefined: nothing is. */
+  readonly data: Broker['data']
   readonly users: readonly string[]
   readonly thisMachineOnly: boolean
   /** Started by a command of npm, so in a clone of the repository. */
@@ -19,7 +22,7 @@ export function startedLines(started: Started): string[] {
   return [
     `waybill ${version}, Node ${process.versions.node}`,
     `listening waybill${tls ? 's' : ''}://${authority(host, port)}  ${whoMayConnect(started)}`,
-    'keeping nothing yet: messages live in memory and are gone when this stops, until there is a journal',
+    keptText(started.data),
     '',
     ...columns([
       [debugCommand(started), 'talk to it by hand: declare, publish, consume, and see every frame'],
@@ -44,6 +47,44 @@ function whoMayConnect({ thisMachineOnly, users: { length: count }, tls }: Start
   const users = count === 0 ? 'no users yet' : count === 1 ? '1 user' : `${count} users`
   if (thisMachineOnly) return `this machine only: ${users}`
   return tls ? `${users}, TLS` : `${users}, and everybody on the way can read along: there is no TLS`
+}
+
+/** `keeping messages in ./waybill-data (log k3f9a8c2d1, 3 queues, 1,204 messages; recovered in 80 ms)` */
+function keptText(data: Broker['data']): string {
+  if (data === undefined) return 'keeping nothing, as it was told: messages live in memory and are gone when this stops'
+  const { directory, log, queueCount, messageCount, ms } = data
+  const there = queueCount === 0 ? 'no queue yet' : `${counted(queueCount, 'queue')}, ${counted(messageCount, 'message')}`
+  return `keeping messages in ${directory} (log ${log}, ${there}; recovered in ${Math.round(ms)} ms)`
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`
+}
+
+/** Why it cannot keep anything where it should, in one line with the fix. Undefined: that is no problem of the data. */
+export function dataProblem(error: unknown, data: string | false, npm: boolean): string | undefined {
+  if (data === false) return undefined
+  const another = `${npm ? 'npm start -- ' : 'waybill serve '}--data DIR`
+  const { code, message, syscall } = error as NodeJS.ErrnoException
+  switch (code) {
+    case 'DATA_OWNED':
+      return `${message}; stop that one, or keep the data of this one elsewhere: ${another}`
+    case 'DATA_FORMAT':
+      return `${data}: ${message}`
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      if (syscall === 'listen' || syscall === 'bind') return undefined
+      return `${data}: this process may not write there (${code}); let it, or keep the data elsewhere: ${another}`
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return `${data}: that is no directory; keep the data elsewhere: ${another}`
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `${data}: the disk is full (${code}); make space there, or keep the data elsewhere: ${another}`
+    default:
+      return undefined
+  }
 }
 
 /** Why it does not listen, in one line. Undefined: that is no problem of a listener. */

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
-import type { BrokerOptions } from '@waybill/server'
+import type { Broker, Config } from '@waybill/server'
 import { serve } from '../../dist/serve/serve.js'
 import { FakeIo } from '../fake-io.js'
 
 /** A broker that does what the test says, and remembers how it was started. */
-function fakeBroker({ unsettledCount = 0 } = {}) {
-  let options: BrokerOptions | undefined
+function fakeBroker({ unsettledCount = 0, data }: { unsettledCount?: number; data?: Broker['data'] } = {}) {
+  let options: Config | undefined
   let closed: () => void = () => {}
   const isClosed = new Promise<void>((resolve) => {
     closed = resolve
@@ -16,10 +16,11 @@ function fakeBroker({ unsettledCount = 0 } = {}) {
     closed,
     options: () => options,
     graceMs: () => graceMs,
-    async start(given: BrokerOptions) {
+    async start(given: Config) {
       options = given
       return {
         address: { address: '127.0.0.1', family: 'IPv4', port: 7670 },
+        data,
         unsettledCount,
         close(how?: { graceMs?: number }) {
           graceMs = how?.graceMs
@@ -30,29 +31,82 @@ function fakeBroker({ unsettledCount = 0 } = {}) {
   }
 }
 
-function failing(code: string) {
+function failing(code: string, syscall = 'listen') {
   return async () => {
-    throw Object.assign(new Error(`listen ${code}`), { code })
+    throw Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
   }
 }
 
 t.test('serve - says what it is, where it listens, what it keeps, and three next steps', async (t) => {
   const io = new FakeIo()
-  const broker = fakeBroker()
+  const broker = fakeBroker({
+    data: { directory: './waybill-data', log: 'k3f9a8c2d1', queueCount: 3, messageCount: 1204, damageCount: 0, ms: 80.4 },
+  })
   const ended = serve([], io, broker.start)
   await io.printed('README.md')
   const lines = io.out.split('\n')
   t.match(lines[0], /^waybill \d+\.\d+\.\d+\S*, Node \d+\./)
   t.equal(lines[1], 'listening waybill://localhost:7670  this machine only: no users yet')
-  t.match(lines[2], /^keeping nothing yet/)
+  t.equal(lines[2], 'keeping messages in ./waybill-data (log k3f9a8c2d1, 3 queues, 1,204 messages; recovered in 80 ms)')
   t.match(lines[4], /^next {2}waybill debug /)
   t.match(lines[5], /^ {6}npm run demo /)
   t.match(lines[6], /^ {6}README\.md /)
   t.equal(io.err, '')
-  t.match(broker.options(), { listen: { host: 'localhost', port: 7670 }, users: [], log: 'text' })
+  t.match(broker.options(), { listen: { host: 'localhost', port: 7670 }, data: './waybill-data', users: [], log: 'text' })
   io.signal('SIGTERM')
   broker.closed()
   t.equal(await ended, 0)
+})
+
+t.test('serve - keeps where it is told to, and says so; nothing, when it is told that', async (t) => {
+  const file = `${t.testdir()}/waybill.json`
+  writeFileSync(file, '{ "data": "from-file" }')
+  const told = async (args: string[], env: Record<string, string>, data?: Broker['data']) => {
+    const io = new FakeIo(env)
+    const broker = fakeBroker({ data })
+    void serve(args, io, broker.start)
+    await io.printed('README.md')
+    return { data: broker.options()!.data, line: io.out.split('\n')[2] }
+  }
+  const kept = { directory: 'd', log: 'k3f9a', queueCount: 0, messageCount: 0, damageCount: 0, ms: 2 }
+  t.same(await told(['--data', '/var/lib/waybill'], { WAYBILL_DATA: 'd' }, kept), {
+    data: '/var/lib/waybill',
+    line: 'keeping messages in d (log k3f9a, no queue yet; recovered in 2 ms)',
+  })
+  const one = { ...kept, queueCount: 1, messageCount: 1 }
+  t.same(await told(['--config', file], { WAYBILL_DATA: 'd' }, one), {
+    data: 'd',
+    line: 'keeping messages in d (log k3f9a, 1 queue, 1 message; recovered in 2 ms)',
+  })
+  t.match(await told(['--config', file], {}, kept), { data: 'from-file' })
+  const nothing = { data: false, line: 'keeping nothing, as it was told: messages live in memory and are gone when this stops' }
+  t.same(await told(['--data', 'none'], {}), nothing)
+  t.same(await told([], { WAYBILL_DATA: 'none' }), nothing)
+})
+
+t.test('serve - a directory that cannot be used is one line with the fix, and exit code 1', async (t) => {
+  const problems: [error: object, line: RegExp][] = [
+    [
+      { code: 'DATA_OWNED', message: './d belongs to the process 42' },
+      /^\.\/d belongs to the process 42; stop that one, .* elsewhere: waybill serve --data DIR$/,
+    ],
+    [{ code: 'DATA_FORMAT', message: 'waybill.json has format 2' }, /^\.\/d: waybill\.json has format 2$/],
+    [{ code: 'EACCES', syscall: 'mkdir' }, /^\.\/d: this process may not write there \(EACCES\); .*--data DIR$/],
+    [{ code: 'EROFS', syscall: 'open' }, /^\.\/d: this process may not write there \(EROFS\)/],
+    [{ code: 'ENOTDIR', syscall: 'mkdir' }, /^\.\/d: that is no directory; /],
+    [{ code: 'EEXIST', syscall: 'mkdir' }, /^\.\/d: that is no directory; /],
+    [{ code: 'ENOSPC', syscall: 'write' }, /^\.\/d: the disk is full \(ENOSPC\); make space/],
+  ]
+  for (const [error, line] of problems) {
+    const io = new FakeIo()
+    const start = async () => {
+      throw Object.assign(new Error(), error)
+    }
+    t.equal(await serve(['--data', './d'], io, start), 1)
+    t.match(io.err.trimEnd(), line)
+    t.equal(io.err.trimEnd().split('\n').length, 1, 'one line')
+    t.equal(io.out, '')
+  }
 })
 
 t.test('serve - under npm the next steps are those of npm', async (t) => {
@@ -171,9 +225,8 @@ t.test('serve - a configuration that cannot be used is a line with path and fix,
   const file = `${t.testdir()}/waybill.json`
   writeFileSync(file, '{ "listen": { "port": "seven" } }')
   const problems: [args: string[], env: Record<string, string>, line: RegExp][] = [
-    [['--data', '/var/lib/waybill'], {}, /^--data \/var\/lib\/waybill: nothing can be kept on disk yet.*leave it out/],
-    [[], { WAYBILL_DATA: 'data' }, /^--data data: nothing can be kept/],
-    [['--data'], {}, /^--data needs a value/],
+    [['--data'], {}, /^data: must have a value, found none; write --data VALUE/],
+    [['--config'], {}, /^--config needs a value/],
     [['--host', '0.0.0.0'], {}, /^listen\.host: must be localhost as long as there are no users.*add users.*\(--host\)$/],
     [['--prot', '7671'], {}, /--prot.*did you mean --port/],
     [['7671'], {}, /^waybill serve takes flags alone, not '7671'/],
