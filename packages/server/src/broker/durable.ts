@@ -35,7 +35,7 @@ export const keptRunSizeMax = 4 * 1024 * 1024
  * `ranges` (first, last, first, last …; they rise).
  */
 export interface KeptRun {
-  /** How many there are: 1 to 1,024, a page of the queue's index. */
+  /** How many there are: 1 to 1,024, a page of the queue's index. With a place for each gap between two ranges they fit into one. */
   readonly count: number
   /** Bytes of their records: at most `keptRunSizeMax`, if there are several. */
   readonly size: number

@@ -63,9 +63,9 @@ export class RecoveredQueue {
       const run = page.run()
       if (
         joined !== undefined &&
-        joined.count + run.count <= tailPageSize &&
-        joined.size + run.size <= keptRunSizeMax &&
-        joined.ranges.length + run.ranges.length <= joinedRangesMax * 2
+        joined.ranges.length + run.ranges.length <= joinedRangesMax * 2 &&
+        joined.count + run.count + joinedRangesMax <= tailPageSize &&
+        joined.size + run.size <= keptRunSizeMax
       ) {
         joined = { count: joined.count + run.count, size: joined.size + run.size, ranges: concat(joined.ranges, run.ranges) }
         left[left.length - 1] = joined

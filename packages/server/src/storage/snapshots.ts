@@ -46,6 +46,8 @@ interface Taken {
 export class Snapshots {
   /** Every block up to here is not needed for names, counts and ranges any more: the last snapshot saved says it. 0: none was, in this life. */
   through: Position = 0
+  /** Where messages lie that were written again. */
+  readonly moved: MovedIndex
   readonly #options: SnapshotsOptions
   readonly #logSizeMin: number
   #asked: SnapshotDone[] = []
@@ -57,6 +59,7 @@ export class Snapshots {
 
   constructor(options: SnapshotsOptions) {
     this.#options = options
+    this.moved = options.moved
     this.#logSizeMin = options.logSizeMin ?? logSizeMin
     this.#appendedAt = options.journal.appendedSize - options.tailSize
   }

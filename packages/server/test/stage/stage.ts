@@ -2,6 +2,7 @@
 import { type Limits, limitsWith } from '../../dist/limits.js'
 import type { Transport } from '../../dist/ports/transport.js'
 import { type Authenticator, fullAccess } from '../../dist/session/access.js'
+import type { OpenStore } from '../../dist/storage/open-store.js'
 import { Turn } from '../../dist/turn/turn.js'
 import { PaperClock } from './paper-clock.js'
 import { PaperTransport } from './paper-transport.js'
@@ -11,6 +12,8 @@ export interface StageOptions {
   readonly limits?: Partial<Limits>
   readonly authenticator?: Authenticator
   readonly virtualHosts?: readonly string[]
+  /** Nothing is kept without one. */
+  readonly store?: OpenStore
 }
 
 export interface LogEntry {
@@ -25,7 +28,7 @@ export class Stage {
   readonly log: LogEntry[] = []
   #nextPort = 50_000
 
-  constructor({ limits = {}, authenticator = everybody, virtualHosts = ['default'] }: StageOptions = {}) {
+  constructor({ limits = {}, authenticator = everybody, virtualHosts = ['default'], store }: StageOptions = {}) {
     let drawn = 0
     this.turn = new Turn({
       clock: this.clock,
@@ -35,6 +38,7 @@ export class Stage {
       authenticator,
       virtualHosts,
       version: '0.1.0',
+      store,
     })
   }
 

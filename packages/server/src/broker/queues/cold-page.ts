@@ -24,7 +24,7 @@ export class ColdPage implements KeptRun {
   readonly count: number
   readonly size: number
   readonly ranges: Float64Array
-  /** Where in the page the messages of each range begin; undefined: one behind another from the start. */
+  /** Where in the page the messages of each range begin; undefined: from the start on, with an empty place between two ranges. */
   readonly indexes: Uint16Array | undefined
   /** What the messages carry, all the same. */
   readonly meta: number
@@ -138,13 +138,15 @@ export function releaseRecords({ words, ready, readyFrom }: Page, count: number,
 export function settleIn(page: Page, count: number, { ranges, indexes, meta }: ColdPage): void {
   const { words, ids, ready } = page
   words.fill(0, count << 2)
-  if (indexes !== undefined) {
-    // From the last range on: each message goes to a place at or behind the one it stands in, which nobody before it needs.
-    for (let range = indexes.length - 1, end = count; range >= 0; range--) {
+  if (indexes !== undefined || ranges.length > 2) {
+    // From the last range on: each message goes to a place at or behind the one it stands in, which nobody before it needs. Ranges never become
+    // neighbours: between two of them the log has messages that are gone.
+    for (let range = ranges.length / 2 - 1, end = count; range >= 0; range--) {
       let from = end
       while (from > 0 && ids[from - 1] >= ranges[range * 2]) from--
+      const first = indexes === undefined ? from + range : indexes[range]
       for (let i = end - 1; i >= from; i--) {
-        const to = indexes[range] + i - from
+        const to = first + i - from
         if (to === i) continue
         words.copyWithin(to << 2, i << 2, (i + 1) << 2)
         ids[to] = ids[i]

@@ -89,7 +89,7 @@ export class Lane {
 
   /** Adds a page of messages whose records lie in the log, behind the last. They may have been delivered before. */
   restore(run: KeptRun): void {
-    assert(run.count > 0 && run.count <= pageSize)
+    assert(run.count > 0 && run.count + run.ranges.length / 2 - 1 <= pageSize)
     const n = Math.ceil(this.#next / pageSize)
     if (this.#pages.length === 0) this.#firstPage = this.#readyPage = n
     this.#pages[n - this.#firstPage] = undefined
@@ -251,7 +251,8 @@ export class Lane {
   /** An empty page with room for the messages of a cold one: they are written to it from its start on, in the order of their ids. */
   pageForCold(cold: ColdPage): Page {
     const { indexes } = cold
-    const needed = indexes === undefined ? cold.count : Math.min(pageSize, indexes[indexes.length - 1] + cold.count)
+    const last = indexes === undefined ? cold.ranges.length / 2 - 1 : indexes[indexes.length - 1]
+    const needed = Math.min(pageSize, last + cold.count)
     return this.#pool.takeFor(needed)
   }
 
