@@ -1,6 +1,6 @@
 /**
  * Every conversation of spec/transcripts that is for a server: against a turn on a clock of paper, in one piece and byte by byte, and
- * against a broker over TCP.
+ * against a broker over TCP. A broker that keeps has a log of paper, or a directory of its own.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -11,6 +11,8 @@ import { UserAuthenticator } from '../dist/auth/authenticator.js'
 import { hashPassword } from '../dist/auth/passwords.js'
 import { createBroker } from '../dist/create-broker.js'
 import { fullAccess, type Authenticator } from '../dist/session/access.js'
+import { openStore } from '../dist/storage/open-store.js'
+import { PaperLog } from './stage/paper-log.js'
 import { Stage } from './stage/stage.js'
 
 const directory = fileURLToPath(new URL('../../../spec/transcripts/', import.meta.url))
@@ -42,7 +44,17 @@ async function playOnPaper(transcript: Transcript, pieceSize: number): Promise<v
   const users = await usersOf(transcript)
   const authenticator: Authenticator =
     users.length > 0 ? new UserAuthenticator(users, { now: () => stage.clock.now() }) : { check: (_, done) => done(fullAccess) }
-  const stage = new Stage({ authenticator })
+  const log = new PaperLog()
+  const store =
+    transcript.broker?.keeps === 'disk'
+      ? await openStore(
+          log,
+          () => undefined,
+          () => 0,
+        )
+      : undefined
+  const stage = new Stage({ authenticator, ...(store === undefined ? {} : { store }) })
+  log.wake = () => stage.clock.soon(stage.turn.run)
   const peer = stage.connect()
   const player = new TranscriptPlayer(transcript, 'client')
   let waitsSince = 0
@@ -89,7 +101,8 @@ t.test('transcripts - the same over TCP', async (t) => {
   t.ok(played.length > 50)
   for (const transcript of played) {
     const users = await usersOf(transcript)
-    const broker = await createBroker({ listen: { port: 0 }, log: 'none', users })
+    const data = transcript.broker?.keeps === 'disk' && t.testdir({})
+    const broker = await createBroker({ listen: { port: 0 }, log: 'none', users, data })
     await t.resolves(playOverTcp(t, transcript, broker.address!.port), transcript.name)
     await broker.close({ graceMs: 0 })
   }

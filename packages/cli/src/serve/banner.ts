@@ -63,28 +63,14 @@ function counted(count: number, what: string): string {
 
 /** Why it cannot keep anything where it should, in one line with the fix. Undefined: that is no problem of the data. */
 export function dataProblem(error: unknown, data: string | false, npm: boolean): string | undefined {
-  if (data === false) return undefined
+  if (data === false || !(error instanceof Error)) return undefined
   const another = `${npm ? 'npm start -- ' : 'waybill serve '}--data DIR`
-  const { code, message, syscall } = error as NodeJS.ErrnoException
-  switch (code) {
-    case 'DATA_OWNED':
-      return `${message}; stop that one, or keep the data of this one elsewhere: ${another}`
-    case 'DATA_FORMAT':
-      return `${data}: ${message}`
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      if (syscall === 'listen' || syscall === 'bind') return undefined
-      return `${data}: this process may not write there (${code}); let it, or keep the data elsewhere: ${another}`
-    case 'EEXIST':
-    case 'ENOTDIR':
-      return `${data}: that is no directory; keep the data elsewhere: ${another}`
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return `${data}: the disk is full (${code}); make space there, or keep the data elsewhere: ${another}`
-    default:
-      return undefined
-  }
+  const { code, kind } = error as { code?: unknown; kind?: unknown }
+  if (code === 'DATA_OWNED') return `${error.message}; stop that one, or keep the data of this one elsewhere: ${another}`
+  if (code === 'DATA_FORMAT') return `${data}: ${error.message}`
+  if (error.name !== 'DiskError') return undefined
+  const fix = kind === 'full' ? 'make space there' : 'let this process read and write there'
+  return `${error.message}; ${fix}, or keep the data elsewhere: ${another}`
 }
 
 /** Why it does not listen, in one line. Undefined: that is no problem of a listener. */

@@ -91,11 +91,14 @@ t.test('serve - a directory that cannot be used is one line with the fix, and ex
       /^\.\/d belongs to the process 42; stop that one, .* elsewhere: waybill serve --data DIR$/,
     ],
     [{ code: 'DATA_FORMAT', message: 'waybill.json has format 2' }, /^\.\/d: waybill\.json has format 2$/],
-    [{ code: 'EACCES', syscall: 'mkdir' }, /^\.\/d: this process may not write there \(EACCES\); .*--data DIR$/],
-    [{ code: 'EROFS', syscall: 'open' }, /^\.\/d: this process may not write there \(EROFS\)/],
-    [{ code: 'ENOTDIR', syscall: 'mkdir' }, /^\.\/d: that is no directory; /],
-    [{ code: 'EEXIST', syscall: 'mkdir' }, /^\.\/d: that is no directory; /],
-    [{ code: 'ENOSPC', syscall: 'write' }, /^\.\/d: the disk is full \(ENOSPC\); make space/],
+    [
+      { name: 'DiskError', kind: 'broken', message: 'cannot make the directory ./d: EACCES: permission denied' },
+      /^cannot make the directory \.\/d: EACCES: .*; let this process read and write there, or keep .*--data DIR$/,
+    ],
+    [
+      { name: 'DiskError', kind: 'full', message: 'cannot write to ./d/waybill.json: ENOSPC' },
+      /ENOSPC; make space there, or keep the data elsewhere: waybill serve --data DIR$/,
+    ],
   ]
   for (const [error, line] of problems) {
     const io = new FakeIo()
