@@ -269,7 +269,7 @@ export class LogJournal implements Journal {
     this.#lastPosition = this.log.append(builder.parts, this.#needsSync ? 'sync' : 'lazy')
     this.appendedSize += builder.size
     if (this.#blockRecords > 0) {
-      this.index.add(this.#blockFirstId, this.#lastPosition, this.#blockRecords)
+      this.index.add(this.#blockFirstId, this.#lastPosition, this.#blockRecords, this.log.segmentOf(this.#lastPosition))
       this.#blockRecords = 0
     }
     builder.clear()

@@ -10,7 +10,7 @@
 import { readU32 } from '@waybill/protocol'
 import type { DurableHost, DurableState, KeptRun } from '../broker/durable.js'
 import type { TopologyChange } from '../broker/journal.js'
-import type { Log, LogDamage, Position } from '../ports/log.js'
+import type { Log, LogDamage, Position, SegmentId } from '../ports/log.js'
 import { type EntrySink, readEntries, routeQueue, routeQueueCount } from './entries.js'
 import { IdIndex } from './id-index.js'
 import { idReserve } from './log-journal.js'
@@ -45,7 +45,7 @@ export async function recover(log: Log): Promise<Recovery> {
   let tailSize = 0
   const { blockCount, damage: unread, torn } = await log.replay(snapshot?.through ?? 0, (position, bytes) => {
     tailSize += bytes.length
-    for (const message of tail.block(position, bytes)) {
+    for (const message of tail.block(position, bytes, log.segmentOf(position))) {
       damage.push({ segment: log.segmentOf(position), where: `block ${position}`, message })
     }
   })
@@ -119,7 +119,7 @@ class Tail implements EntrySink {
   }
 
   /** Returns what is wrong with it, in words. */
-  block(position: Position, bytes: Uint8Array): readonly string[] {
+  block(position: Position, bytes: Uint8Array, segment: SegmentId): readonly string[] {
     this.#routes = []
     this.#recordsSize = 0
     this.#movedFirst = Infinity
@@ -129,7 +129,7 @@ class Tail implements EntrySink {
     } catch (error) {
       this.#problems.push((error as Error).message)
     }
-    if (this.#recordsSize > 0) this.index.add(this.#firstId, position, this.#recordsSize)
+    if (this.#recordsSize > 0) this.index.add(this.#firstId, position, this.#recordsSize, segment)
     if (this.#movedFirst !== Infinity) this.moved.add(this.#movedFirst, this.#movedLast, position)
     return this.#problems
   }

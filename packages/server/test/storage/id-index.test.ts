@@ -4,13 +4,26 @@ import { IdIndex } from '../../dist/storage/id-index.js'
 t.test('id index - the mark at or below an id, whatever is between', async (t) => {
   const index = new IdIndex()
   t.equal(index.find(1), 0, 'nothing is there')
-  for (let i = 0; i < 1_000; i++) index.add(i * 10, i + 1, 16 * 1024)
+  for (let i = 0; i < 1_000; i++) index.add(i * 10, i + 1, 16 * 1024, 1)
   t.equal(index.count, 250, 'a mark for each 64 KiB')
   t.equal(index.find(0), 1)
   t.equal(index.find(39), 1)
   t.equal(index.find(40), 5)
   t.equal(index.find(45), 5)
   t.equal(index.find(1_000_000), 997)
+})
+
+t.test('id index - the first records of a segment have a mark, however few they are', async (t) => {
+  const index = new IdIndex()
+  index.add(10, 100, 500, 1)
+  index.add(20, 101, 500, 1)
+  index.add(30, 200, 500, 2)
+  index.add(40, 300, 500, 4)
+  t.equal(index.count, 3)
+  t.equal(index.firstFrom(1), 10)
+  t.equal(index.firstFrom(101), 30)
+  t.equal(index.firstFrom(200), 30)
+  t.equal(index.firstFrom(301), Infinity)
 })
 
 t.test('id index - marks of what is gone are forgotten, the others are found as before', async (t) => {
