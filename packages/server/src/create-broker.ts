@@ -16,25 +16,11 @@ import { nodeClock } from './host/node-clock.js'
 import { nodeEntropy } from './host/node-entropy.js'
 import { nodeMachine } from './host/node-machine.js'
 import { makeLogger } from './log.js'
+import { type BrokerData, type OpenData, openData } from './open-data.js'
 import type { Clock } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import { type Authenticator, fullAccess } from './session/access.js'
 import { Turn } from './turn/turn.js'
-
-/** What a broker began with. */
-export interface BrokerData {
-  /** As it was configured. */
-  readonly directory: string
-  /** The name of the log, with which every message id begins. */
-  readonly log: string
-  readonly queueCount: number
-  /** One in three queues counts three times. */
-  readonly messageCount: number
-  /** Places that could not be read, each told in the log. */
-  readonly damageCount: number
-  /** How long it took to open. */
-  readonly ms: number
-}
 
 export interface Broker {
   /** Where it listens; undefined without a listener. */
@@ -46,8 +32,8 @@ export interface Broker {
   /** A connection without a socket; what `connect()` of the client package takes. */
   connect(): EmbeddedConnection
   /**
-   * Listens no longer, tells clients, lets them settle what they hold for `graceMs` (25,000, see limits.drainMs), ends all connections;
-   * then nothing of it is left. Called again it does not wait for settlements any longer. Never rejects.
+   * Listens no longer, tells clients, lets them settle what they hold for `graceMs` (25,000, see limits.drainMs), ends all connections, syncs
+   * what it keeps; then nothing of it is left. Called again it does not wait for settlements any longer. Never rejects.
    */
   close(options?: { readonly graceMs?: number }): Promise<void>
 }
@@ -57,14 +43,16 @@ const version: string = (JSON.parse(readFileSync(new URL('../package.json', impo
 /**
  * Starts a broker. Without `log` it tells of warnings and errors on standard error. A Config, as `loadConfig` returns it, is taken as it is.
  *
- * Rejects with a ConfigError that names everything that is wrong with the options, or with the error of `listen` of node:net: code
- * EADDRINUSE when the port is taken, EACCES when it may not be used.
+ * Rejects with a ConfigError that names everything that is wrong with the options; with the error of `listen` of node:net: code
+ * EADDRINUSE when the port is taken, EACCES when it may not be used; for the data directory with code DATA_OWNED when another process has it,
+ * DATA_FORMAT when a newer version wrote it, and with a DiskError when it cannot be read or written.
  */
 export async function createBroker(options: BrokerOptions | Config = {}): Promise<Broker> {
   const config = isComplete(options) ? options : completeConfig(options, nodeMachine)
   const tls = config.tls === undefined ? undefined : readTls(config.tls, nodeMachine)
   const clock = nodeClock()
   const log = loggerOf(config, options.log === undefined, clock)
+  const data = config.data === false ? undefined : await openData(config.data, clock, log)
   const turn = new Turn({
     clock,
     entropy: nodeEntropy,
@@ -73,9 +61,17 @@ export async function createBroker(options: BrokerOptions | Config = {}): Promis
     authenticator: authenticatorOf(config, clock),
     virtualHosts: config.vhosts,
     version,
+    store: data?.store,
   })
+  if (data !== undefined) data.wake = () => clock.soon(turn.run)
   const { handshakeMs, drainMs } = config.limits
-  const listener = config.listen === false ? undefined : await listen({ ...config.listen, tls, handshakeMs, clock, log }, turn)
+  let listener: Listener | undefined
+  try {
+    if (config.listen !== false) listener = await listen({ ...config.listen, tls, handshakeMs, clock, log }, turn)
+  } catch (error) {
+    await endTurn(turn, data)
+    throw error
+  }
   for (const message of config.warnings) log('warn', 'configuration', { message })
   log('info', 'broker-started', {
     version,
@@ -88,13 +84,13 @@ export async function createBroker(options: BrokerOptions | Config = {}): Promis
   let closing: Promise<void> | undefined
   return {
     address: listener?.address,
-    data: undefined,
+    data: data?.found,
     get unsettledCount() {
       return turn.unsettledCount
     },
     connect: () => embed((transport) => turn.accept(transport)),
     close({ graceMs = drainMs } = {}) {
-      if (closing === undefined) closing = end(turn, listener, graceMs, log)
+      if (closing === undefined) closing = end(turn, listener, data, graceMs, log)
       else turn.drain(0, () => undefined)
       return closing
     },
@@ -106,13 +102,19 @@ function isComplete(options: BrokerOptions | Config): options is Config {
   return 'warnings' in options
 }
 
-async function end(turn: Turn, listener: Listener | undefined, graceMs: number, log: Logger): Promise<void> {
+async function end(turn: Turn, listener: Listener | undefined, data: OpenData | undefined, graceMs: number, log: Logger): Promise<void> {
   log('info', 'broker-draining', { graceMs, unsettledCount: turn.unsettledCount, connectionCount: turn.sessions.size })
   const listenerClosed = listener?.close()
   await new Promise<void>((done) => turn.drain(graceMs, done))
   await listenerClosed
-  turn.stop()
+  await endTurn(turn, data)
   log('info', 'broker-stopped', {})
+}
+
+async function endTurn(turn: Turn, data: OpenData | undefined): Promise<void> {
+  await new Promise<void>((done) => turn.closeStore(done))
+  turn.stop()
+  data?.release()
 }
 
 function loggerOf({ log }: Config, isQuiet: boolean, clock: Clock): Logger {

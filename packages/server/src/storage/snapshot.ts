@@ -90,7 +90,7 @@ export function readSnapshot(parts: readonly Uint8Array[], sink: SnapshotSink): 
   for (const [number, part] of parts.entries()) {
     if (part.length < partHeaderSize) throw new SnapshotProblem(`part ${number} is cut`)
     const [kind, format] = part
-    if (format !== partFormat) throw new SnapshotProblem(`part ${number} has format ${format}; it was written by a newer version`)
+    if (format !== partFormat) throw new SnapshotProblem(`part ${number} has format ${format}`)
     switch (kind) {
       case PartKind.head: {
         const head = JSON.parse(textOf(part)) as { nextQueueId: number; nextMessageId: number; segments: SegmentId[] }
@@ -111,7 +111,7 @@ export function readSnapshot(parts: readonly Uint8Array[], sink: SnapshotSink): 
         for (let at = partHeaderSize; at < part.length; at += 24) sink.moved(readU64(part, at), readU64(part, at + 8), readU64(part, at + 16))
         break
       default:
-        throw new SnapshotProblem(`part ${number} has kind ${kind}; it was written by a newer version`)
+        throw new SnapshotProblem(`part ${number} has kind ${kind}`)
     }
   }
   if (!hasHead) throw new SnapshotProblem('it has no head')
@@ -138,8 +138,10 @@ function textOf(part: Uint8Array): string {
 }
 
 export class SnapshotProblem extends Error {
+  readonly code = 'DATA_FORMAT'
+
   constructor(message: string) {
-    super(`the snapshot cannot be read: ${message}`)
+    super(`the snapshot cannot be read: ${message}; open the data with the version that wrote them, or a newer one`)
     this.name = 'SnapshotProblem'
   }
 }
