@@ -54,16 +54,16 @@ export class BrokerRecorder implements Receiver {
   }
 
   /** Publishes a message; returns how many queues took it. */
-  publish(exchange: string, key: string, body: string, headers?: Headers): number {
+  publish(exchange: string, key: string, body: string, headers?: Headers, persistent = false): number {
     const meta = headers === undefined ? undefined : encodeMeta(undefined, headers)
     const content = Buffer.from(body)
     const names = [encodeName(exchange), encodeName(key)] as const
     const bytes = Buffer.alloc(recordSizeOf(...names, meta, content.length))
-    writeRecord(bytes, 0, ...names, meta, false, content, 0, content.length)
+    writeRecord(bytes, 0, ...names, meta, persistent, content, 0, content.length)
     const { slabs } = this.broker
     slabs.append(bytes, 0, bytes.length)
     const route = this.broker.route(this.host, slabs.buffer(slabs.slab), slabs.offset)
-    this.broker.enqueue(route, slabs.slab, slabs.offset, bytes.length, false)
+    this.broker.enqueue(route, slabs.slab, slabs.offset, bytes.length, persistent)
     slabs.settle(slabs.slab)
     return route.queues.length
   }
@@ -77,6 +77,11 @@ export class BrokerRecorder implements Receiver {
     this.broker.dispatch()
     this.broker.invariants()
     return this.deliveries
+  }
+
+  /** Hands out what one queue has, now. */
+  handOut(queue: Queue): void {
+    this.broker.dispatchQueue(queue)
   }
 
   bodies(ms = 0): string[] {

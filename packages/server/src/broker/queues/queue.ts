@@ -23,8 +23,6 @@ import { Meta, type Page, type PagePool, pageSize } from './page.js'
 
 /** How many messages a consumer among several gets at a time, at most: enough to share the cost of a frame. */
 const shareMax = 64
-/** A page that is being filled is worth letting go when its queue has so many bytes. */
-const closedFrom = 64 * 1024
 
 export interface QueueOptions {
   readonly durable: boolean
@@ -330,16 +328,20 @@ export class Queue implements Timed, DeliverySource {
     return missing
   }
 
+  /** Ends the page that is being filled, so that it can go too. */
+  endPage(): void {
+    this.#lane.endPage()
+  }
+
   /**
    * Lets pages go that can be read again, the last ones first; returns how many. What is needed soon stays; if memory is `pressing`, no more than what is
-   * needed now, and the page that is being filled may go too.
+   * needed now.
    */
   chill(countMax: number, looksMax: number, isPressing: boolean): number {
     if (this.keptId === 0 || this.deleted) return 0
     const lane = this.#lane
     let from = 0
     if (this.consumers.size > 0) from = isPressing ? lane.readyPage + 1 : Math.max(lane.readyPage + 2, this.#warmedPage + 1)
-    if (isPressing && lane.readySize >= closedFrom) lane.endPage()
     return lane.chill(from, countMax, looksMax, this.#home.journal.syncedId, this.#slabs)
   }
 

@@ -10,6 +10,8 @@ import type { Queue } from '../queues/queue.js'
 
 /** More than this is not worth it for messages that can be read again in no time: the system has them in its cache while it has room. */
 const comfortableMax = 80 * 1024 * 1024
+/** A page that is being filled is ended when memory is pressing and its queue has so many bytes. */
+const endedFrom = 64 * 1024
 /** Pages that leave in a step. */
 const pagesPerStep = 64
 /** Pages and queues looked at in a step. */
@@ -60,6 +62,7 @@ export class Evictor {
         return false
       }
       if (queue.keptId === 0) continue
+      if (isPressing && queue.readySize >= endedFrom) queue.endPage()
       const count = queue.chill(pages, looks, isPressing)
       pages -= count
       looks -= count

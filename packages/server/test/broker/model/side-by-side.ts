@@ -31,7 +31,7 @@ interface Channel {
 }
 
 export class SideBySide {
-  readonly real = new BrokerRecorder()
+  readonly real: BrokerRecorder
   readonly naive = new NaiveBroker({ queueName: () => `wb.${'n'.repeat(20)}` })
   readonly channels: Channel[] = []
   readonly #channelOf = new Map<Consumer, Channel>()
@@ -40,7 +40,8 @@ export class SideBySide {
   #gotCount = 0
   #published = 0
 
-  constructor() {
+  constructor(real = new BrokerRecorder()) {
+    this.real = real
     this.naive.now = this.real.now
   }
 
@@ -113,13 +114,13 @@ export class SideBySide {
 
   // ─── messages ───────────────────────────────────────────────────────────
 
-  publish(exchange: string, key: string, bodySize: number, headers: Headers | undefined): void {
+  publish(exchange: string, key: string, bodySize: number, headers: Headers | undefined, persistent = false): void {
     const { broker, host } = this.real
     const names = [encodeName(exchange), encodeName(key)] as const
     const meta = headers === undefined ? undefined : encodeMeta(undefined, headers)
     const body = Buffer.alloc(bodySize, `${++this.#published} `)
     const bytes = Buffer.alloc(recordSizeOf(...names, meta, bodySize))
-    writeRecord(bytes, 0, ...names, meta, false, body, 0, bodySize)
+    writeRecord(bytes, 0, ...names, meta, persistent, body, 0, bodySize)
     const { slabs } = broker
     slabs.append(bytes, 0, bytes.length)
     const route = broker.route(host, slabs.buffer(slabs.slab), slabs.offset)
@@ -128,7 +129,7 @@ export class SideBySide {
     else {
       assert.equal(route.refusal, 0)
       assert.deepEqual(route.queues.map(({ name }) => name).sort(), [...naive!.queues].sort())
-      assert.equal(broker.enqueue(route, slabs.slab, slabs.offset, bytes.length, false), naive!.id)
+      assert.equal(broker.enqueue(route, slabs.slab, slabs.offset, bytes.length, persistent), naive!.id)
     }
     slabs.settle(slabs.slab)
   }
@@ -175,7 +176,7 @@ export class SideBySide {
     channel.gets.set(consumer, this.real.now + waitMs)
     if (waitMs > 0) return
     this.real.deliveries = []
-    broker.dispatchQueue(host.queue(queueName)!)
+    this.real.handOut(host.queue(queueName)!)
     this.#compareDeliveries()
     this.#giveUp(channel)
   }
