@@ -114,7 +114,7 @@ async function end(turn: Turn, listener: Listener | undefined, data: OpenData | 
 async function endTurn(turn: Turn, data: OpenData | undefined): Promise<void> {
   await new Promise<void>((done) => turn.closeStore(done))
   turn.stop()
-  data?.release()
+  await data?.release()
 }
 
 function loggerOf({ log }: Config, isQuiet: boolean, clock: Clock): Logger {

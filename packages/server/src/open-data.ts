@@ -3,10 +3,12 @@
  *
  *     directory ─▶ owned by this process alone ─▶ disk ─▶ log ─▶ store
  */
+import { type DataLock, DataOwnedError, lockData } from './host/data-lock.js'
 import { NodeDisk } from './host/node-disk.js'
 import { nodeEntropy } from './host/node-entropy.js'
 import { nodeLater } from './host/node-later.js'
 import type { Clock } from './ports/clock.js'
+import { DiskError } from './ports/disk.js'
 import type { Logger } from './ports/logger.js'
 import { openLocalLog } from './storage/local/index.js'
 import { type OpenStore, openStore } from './storage/open-store.js'
@@ -32,18 +34,34 @@ export interface OpenData {
   /** Called when the log has something to say: a turn should run. */
   wake: () => void
   /** Another process may have the directory. After the log has been closed. */
-  release(): void
+  release(): Promise<void>
 }
 
 /** Makes the directory if it is not there. Rejects as `createBroker` does. */
 export async function openData(directory: string, clock: Clock, tell: Logger): Promise<OpenData> {
   const startedAt = clock.now()
   const disk = new NodeDisk(directory)
-  const open = { wake: () => {} }
-  const log = await openLocalLog(disk, { clock, entropy: nodeEntropy, later: nodeLater, wake: () => open.wake() })
-  const store = await openStore(log, tell, () => clock.now(), startedAt)
-  const { queueCount, messageCount, damage, ms } = store.report
-  const found = { directory, log: log.identity, queueCount, messageCount, damageCount: damage.length, ms }
-  tell('info', 'data-opened', { ...found })
-  return Object.assign(open, { store, found, release: () => undefined })
+  const lock = await take(directory)
+  try {
+    const open = { wake: () => {} }
+    const log = await openLocalLog(disk, { clock, entropy: nodeEntropy, later: nodeLater, wake: () => open.wake() })
+    const store = await openStore(log, tell, () => clock.now(), startedAt)
+    const { queueCount, messageCount, damage, ms } = store.report
+    const found = { directory, log: log.identity, queueCount, messageCount, damageCount: damage.length, ms }
+    tell('info', 'data-opened', { ...found })
+    return Object.assign(open, { store, found, release: () => lock.release() })
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+/** Another owner is told as such; that there cannot be one is a fault of the disk. */
+async function take(directory: string): Promise<DataLock> {
+  try {
+    return await lockData(directory)
+  } catch (error) {
+    if (error instanceof DataOwnedError) throw error
+    throw new DiskError('broken', `cannot take the directory ${directory}: ${(error as Error).message}`)
+  }
 }
