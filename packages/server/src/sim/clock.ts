@@ -21,6 +21,8 @@ export class SimClock implements Clock {
   #stalledUntil = 0
   #stalledMs = 0
   #wallJump = 0
+  /** The process that runs now: with its end everything it had asked for is void. */
+  #life = 0
 
   constructor(timeline: Timeline, random: Random) {
     this.#timeline = timeline
@@ -40,7 +42,7 @@ export class SimClock implements Clock {
     this.#armed = undefined
     if (at === Infinity) return
     const late = this.#random.chance(0.1) ? this.#random.spread(1, 50) : 0
-    this.#armed = this.#timeline.at(at + late, () => this.whenAwake(() => this.#turn(due), Rank.timer), Rank.timer)
+    this.#armed = this.#timeline.at(at + late, this.#alive(() => this.whenAwake(() => this.#turn(due), Rank.timer)), Rank.timer)
   }
 
   soon(turn: () => void): void {
@@ -49,13 +51,27 @@ export class SimClock implements Clock {
     if (asked) return
     // What else becomes readable meanwhile is read before: sometimes nothing, sometimes a loop's worth.
     const busy = this.#random.chance(0.5) ? 0 : this.#random.next() * 0.4
-    this.#timeline.in(busy, () => this.whenAwake(() => this.#runSoon(), Rank.soon), Rank.soon)
+    this.#timeline.in(busy, this.#alive(() => this.whenAwake(() => this.#runSoon(), Rank.soon)), Rank.soon)
+  }
+
+  /** Something of the broker's process that happens so many milliseconds from now: not if the process has ended by then. */
+  later(ms: number, run: () => void): void {
+    this.#timeline.in(ms, this.#alive(() => this.whenAwake(run, Rank.arrival)))
   }
 
   /** Runs something of the broker's process now, or as soon as it is no longer held up. */
   whenAwake(run: () => void, rank: number): void {
     if (this.#timeline.now >= this.#stalledUntil) run()
-    else this.#timeline.at(this.#stalledUntil, () => this.whenAwake(run, rank), rank)
+    else this.#timeline.at(this.#stalledUntil, this.#alive(() => this.whenAwake(run, rank)), rank)
+  }
+
+  /** The process ends. What runs from now on is another one. */
+  crash(): void {
+    this.#life++
+    if (this.#armed !== undefined) this.#timeline.cancel(this.#armed)
+    this.#armed = undefined
+    this.#soon = undefined
+    this.#stalledUntil = 0
   }
 
   /** When the process reads and runs again; in the past when it does so now. */
@@ -78,6 +94,13 @@ export class SimClock implements Clock {
   /** Somebody sets the clock on the wall. */
   jumpWall(ms: number): void {
     this.#wallJump += ms
+  }
+
+  #alive(run: () => void): () => void {
+    const life = this.#life
+    return () => {
+      if (this.#life === life) run()
+    }
   }
 
   #runSoon(): void {

@@ -20,10 +20,17 @@ export interface SimDiskOptions {
   /** Something of the process that happens so many milliseconds from now, if the process still lives then. */
   readonly later: (ms: number, run: () => void) => void
   readonly tally?: Tally
+  /** A sync or a write has failed, and is about to be told. */
+  readonly failed?: () => void
   /** Bytes of the whole disk. Default 1 GiB. */
   readonly capacity?: number
   /** A sync takes from `least` to `most` milliseconds. Default 0.05 to 5. */
   readonly syncMs?: { readonly least: number; readonly most: number }
+}
+
+/** The process ends in the middle of what it does. */
+export class ProcessEnded extends Error {
+  override readonly name = 'ProcessEnded'
 }
 
 interface Pending {
@@ -41,6 +48,9 @@ export class SimDisk implements Disk {
   #isDead = false
   #failingSyncs = 0
   #failingWrites: Pending | undefined
+  /** Operations until the process ends. */
+  #operationsLeft = Infinity
+  #ends: () => void = () => undefined
 
   constructor(options: SimDiskOptions, names = new Names()) {
     this.#options = options
@@ -62,6 +72,7 @@ export class SimDisk implements Disk {
     this.#alive()
     let inode = this.#names.seen.get(name)
     if (inode === undefined) {
+      this.#operate()
       inode = new Inode()
       this.#names.change({ op: 'make', name, inode })
     }
@@ -69,19 +80,19 @@ export class SimDisk implements Disk {
   }
 
   rename(from: string, to: string): void {
-    this.#alive()
+    this.#operate()
     if (!this.#names.seen.has(from)) throw new DiskError('broken', `rename ${from} to ${to}: there is no such file`)
     this.#names.change({ op: 'rename', from, to })
   }
 
   remove(name: string): void {
-    this.#alive()
+    this.#operate()
     if (!this.#names.seen.has(name)) throw new DiskError('broken', `remove ${name}: there is no such file`)
     this.#names.change({ op: 'remove', name })
   }
 
   syncNames(done: (error: DiskError | undefined) => void): void {
-    this.#alive()
+    this.#operate()
     const { count } = this.#names
     this.#syncs(
       () => this.#names.synced(count),
@@ -104,6 +115,13 @@ export class SimDisk implements Disk {
   /** The next writes fail, each having written a part. */
   failWrites(kind: DiskErrorKind, count: number): void {
     this.#failingWrites = { kind, count }
+  }
+
+  /** What was still to fail does not, and nobody's end is near. */
+  heal(): void {
+    this.#failingSyncs = 0
+    this.#failingWrites = undefined
+    this.#operationsLeft = Infinity
   }
 
   /** A bit that has been synced turns, somewhere in a file whose name is wanted. Where: file and offset; undefined: there is nothing. */
@@ -137,9 +155,20 @@ export class SimDisk implements Disk {
 
   // ─── the end of the process ─────────────────────────────────────────────
 
+  /** The process ends in the middle of the operation that comes behind so many others. Told as it does; then the operation throws ProcessEnded. */
+  endIn(operations: number, ends: () => void): void {
+    this.#operationsLeft = operations
+    this.#ends = ends
+  }
+
   /** Nothing of this process happens any more. */
   abandon(): void {
     this.#isDead = true
+  }
+
+  /** The same files for somebody else, as they are now. */
+  copy(options: Partial<SimDiskOptions> = {}): SimDisk {
+    return new SimDisk({ ...this.#options, ...options }, this.#names.copy())
   }
 
   /** The process is killed: the disk of the next one. */
@@ -170,7 +199,10 @@ export class SimDisk implements Disk {
   }
 
   write(name: string, inode: Inode, parts: readonly Uint8Array[], at: number): void {
-    this.#alive()
+    this.#operate(() => {
+      const bytes = Buffer.concat(parts)
+      inode.write(bytes.subarray(0, this.#random.below(bytes.length + 1)), at)
+    })
     let offset = at
     let room = this.#roomFor(inode)
     let failure: DiskErrorKind | undefined
@@ -185,16 +217,19 @@ export class SimDisk implements Disk {
       inode.write(part.subarray(0, size), offset)
       offset += size
       if (size === part.length) continue
-      this.#count(failure === undefined ? 'disk full' : `disk write failed ${failure}`)
-      throw new DiskError(failure ?? 'full', `write ${name}: ${failure === 'broken' ? 'EIO' : 'ENOSPC'}`)
+      this.#failWrite(name, failure)
     }
-    if (failure === undefined) return
-    this.#count(`disk write failed ${failure}`)
-    throw new DiskError(failure, `write ${name}: ${failure === 'broken' ? 'EIO' : 'ENOSPC'}`)
+    if (failure !== undefined) this.#failWrite(name, failure)
+  }
+
+  #failWrite(name: string, failure: DiskErrorKind | undefined): never {
+    this.#count(failure === undefined ? 'disk full' : `disk write failed ${failure}`)
+    this.#options.failed?.()
+    throw new DiskError(failure ?? 'full', `write ${name}: ${failure === 'broken' ? 'EIO' : 'ENOSPC'}`)
   }
 
   sync(inode: Inode, done: (error: DiskError | undefined) => void): void {
-    this.#alive()
+    this.#operate()
     inode.beginSync()
     this.#syncs(
       () => inode.endSync(),
@@ -217,6 +252,7 @@ export class SimDisk implements Disk {
       if (fails) {
         lose()
         this.#count('disk sync failed')
+        this.#options.failed?.()
         done(new DiskError('broken', 'sync: EIO'))
         return
       }
@@ -233,6 +269,16 @@ export class SimDisk implements Disk {
   #next(options: Partial<SimDiskOptions>): SimDisk {
     const { capacity, syncMs } = this
     return new SimDisk({ ...this.#options, capacity, syncMs, ...options }, this.#names)
+  }
+
+  /** An operation that changes something; `partly`: what is done of it if the process ends here. */
+  #operate(partly: () => void = () => undefined): void {
+    this.#alive()
+    if (--this.#operationsLeft >= 0) return
+    partly()
+    this.abandon()
+    this.#ends()
+    throw new ProcessEnded()
   }
 
   #alive(): void {

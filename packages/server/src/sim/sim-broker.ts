@@ -1,14 +1,20 @@
 /**
  * A broker on a virtual clock and a simulated network: the same `Turn` that runs behind sockets, with checkers at its door.
  *
- *     clients ─▶ SimNetwork ─▶ door: checkers, trace ─▶ Turn          time passes by `step`, from one thing that happens to the next
+ *     clients ─▶ SimNetwork ─▶ door: checkers, trace ─▶ Turn ─▶ log ─▶ SimDisk          time passes by `step`, from one thing that happens to the next
+ *
+ * With a disk it is one process after another: each comes to an end, and the next goes on with what the disk has.
  */
 import type { ErrorName, FrameSink } from '@waybill/protocol'
+import type { Logger } from '../ports/logger.js'
 import type { TransportHandler } from '../ports/transport.js'
+import type { OpenStore } from '../storage/open-store.js'
 import { Turn, type TurnLimits, type TurnOptions } from '../turn/turn.js'
 import { Checkers } from './checkers/checkers.js'
+import { BrokerProcess, type DataOptions, type ProcessHome } from './broker-process.js'
 import { SimClock } from './clock.js'
 import { seededEntropy } from './entropy.js'
+import type { SimulationFailure } from './failure.js'
 import { FrameWords } from './frame-words.js'
 import type { DoorConnection, Doorkeeper, Landing } from './network/context.js'
 import { SimNetwork } from './network/network.js'
@@ -22,6 +28,10 @@ export interface SimBrokerOptions {
   readonly limits?: Partial<TurnLimits>
   /** The broker cannot say where bytes land: as with TLS. Default false. */
   readonly readsByData?: boolean
+  /** What is durable is kept on a simulated disk; then there is no broker before the first steps. Default: nothing is kept. */
+  readonly data?: DataOptions | undefined
+  /** Something is wrong that cannot be thrown from where it was seen. */
+  readonly fail?: (failure: SimulationFailure) => void
   /** Called for every line of the trace. */
   readonly print?: ((line: string) => void) | undefined
 }
@@ -56,6 +66,10 @@ function isSink(handler: object): handler is FrameSink {
   return 'frame' in handler
 }
 
+function thrown(failure: SimulationFailure): never {
+  throw failure
+}
+
 const everything = { user: 'somebody', refusal: () => undefined, monitorRefusal: () => undefined }
 
 export class SimBroker {
@@ -64,40 +78,118 @@ export class SimBroker {
   readonly trace: Trace
   readonly limits: TurnLimits
   readonly clock: SimClock
-  readonly turn: Turn
   readonly checkers: Checkers
   readonly network: SimNetwork
+  /** Undefined: nothing is kept. */
+  readonly process: BrokerProcess | undefined
+  #turn: Turn | undefined
+  #landingPlace: Landing | undefined
+  readonly #options: SimBrokerOptions
   readonly #seed: number
   readonly #isPrinted: boolean
 
-  constructor({ seed, limits, readsByData = false, print }: SimBrokerOptions) {
+  constructor(options: SimBrokerOptions) {
+    const { seed, limits, readsByData = false, data, print } = options
+    this.#options = options
     this.#seed = seed
     this.#isPrinted = print !== undefined
     this.trace = new Trace(print)
     this.limits = { ...simLimits, ...limits }
     this.clock = new SimClock(this.timeline, this.random('clock'))
-    this.checkers = new Checkers({ clock: this.clock, tally: this.tally, limits: this.limits })
-    this.turn = new Turn({
-      clock: this.clock,
-      entropy: seededEntropy(this.random('broker')),
-      log: (level, event) => this.trace.add(this.timeline.now, `${level} ${event}`),
-      limits: this.limits,
-      authenticator: this.#authenticator(this.random('authenticator')),
-      virtualHosts: ['default'],
-      version: '0',
-    })
-    this.checkers.watch(this.turn)
+    this.checkers = new Checkers({ clock: this.clock, tally: this.tally, limits: this.limits, keeps: data !== undefined })
+    const broker = this
     const context = {
       timeline: this.timeline,
       clock: this.clock,
       random: this.random('network'),
       tally: this.tally,
       doorkeeper: this.#doorkeeper(),
-      brokerLanding: this.#landing(readsByData),
+      get brokerLanding() {
+        return (broker.#landingPlace ??= broker.#landing(readsByData))
+      },
       clientLanding: { buffer: Buffer.alloc(256 * KiB), start: 0, size: 256 * KiB },
       readsByData,
     }
     this.network = new SimNetwork(context, (transport, connection) => this.#watched(this.turn.accept(transport), connection))
+    if (data === undefined) this.checkers.watch(this.#begin(undefined))
+    else {
+      this.network.isDown = true
+      this.process = new BrokerProcess(this.#processHome(), data, this.timeline)
+    }
+  }
+
+  /** Only while the broker is up. */
+  get turn(): Turn {
+    if (this.#turn === undefined) throw new Error('there is no broker now')
+    return this.#turn
+  }
+
+  get isUp(): boolean {
+    return this.#turn !== undefined
+  }
+
+  /** Lets the next thing happen; false: there is none. */
+  step(): boolean {
+    if (this.process === undefined) return this.timeline.step()
+    let happened = true
+    let error: unknown
+    try {
+      happened = this.timeline.step()
+    } catch (thrown) {
+      error = thrown
+    }
+    this.process.look(error)
+    return happened
+  }
+
+  #begin(store: OpenStore | undefined): Turn {
+    this.#landingPlace = undefined
+    const life = `${store?.log.epoch ?? ''}`
+    this.#turn = new Turn({
+      clock: this.clock,
+      entropy: seededEntropy(this.random(`broker${life}`)),
+      log: this.#log,
+      limits: this.limits,
+      authenticator: this.#authenticator(this.random(`authenticator${life}`)),
+      virtualHosts: ['default'],
+      version: '0',
+      store,
+      snapshotEvery: this.#options.data?.snapshotEvery,
+    })
+    return this.#turn
+  }
+
+  readonly #log: Logger = (level, event, fields) => {
+    this.trace.add(this.timeline.now, `${level} ${event}${this.#isPrinted ? ` ${JSON.stringify(fields ?? {})}` : ''}`)
+    this.tally.count(`log ${event}`)
+  }
+
+  #processHome(): ProcessHome {
+    const { clock, tally, checkers, network } = this
+    const broker = this
+    return {
+      clock,
+      tally,
+      log: this.#log,
+      random: (purpose) => this.random(purpose),
+      wake() {
+        if (broker.#turn !== undefined) clock.soon(broker.#turn.run)
+      },
+      begins(store) {
+        const turn = broker.#begin(store)
+        checkers.restored(turn, store.state)
+        network.isDown = false
+        clock.soon(turn.run)
+      },
+      ended(isPowerCut) {
+        broker.trace.add(broker.timeline.now, isPowerCut ? 'power cut' : 'killed')
+        broker.#turn = undefined
+        network.crash(isPowerCut)
+        checkers.crash(isPowerCut)
+      },
+      diskFailed: () => checkers.diskFailed(),
+      fail: (failure) => (this.#options.fail ?? thrown)(failure),
+    }
   }
 
   /** The checkers are told of each frame as the session gets it: which may be a turn or more after its bytes have come. */
@@ -126,7 +218,7 @@ export class SimBroker {
           this.checkers.authenticated(Number(remote.split(':')[1]) - 50_000, refusal)
           done(isRefused ? 'user or password is wrong' : everything)
         }
-        this.timeline.in(random.spread(1, 100), () => this.clock.whenAwake(answer, 0))
+        this.clock.later(random.spread(1, 100), answer)
       },
     }
   }

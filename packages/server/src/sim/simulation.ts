@@ -1,7 +1,7 @@
 /**
  * A whole broker with its clients, network and clock, from one number.
  *
- *     busy     clients act, faults happen                        at least `stepsMin` steps
+ *     busy     clients act, faults happen                        at least `stepsMin` steps, and three faults
  *     calm     no new faults; everybody settles and leaves       until all have gone
  *     drained  one client takes what is left                     until nothing is      (or the broker goes away, and all with it)
  *     over     the checkers add up; the broker holds nothing for anybody
@@ -43,6 +43,9 @@ export interface SimulationReport {
   readonly lastLines: readonly string[]
 }
 
+const faultsMin = 3
+/** Below it the disk counts as full. */
+const diskFreeMin = 100_000
 /** More steps than this do not come to rest. */
 const stepsMax = 400_000
 /** Clients of a broker that goes away may settle for so long. */
@@ -77,17 +80,22 @@ class Simulation {
   constructor({ seed, stepsMin = 2_500, makePeer, profile, print }: SimulationOptions) {
     this.#stepsMin = stepsMin
     this.#profile = { ...drawProfile(Random.of(seed, 'profile')), ...profile }
-    const { memorySize, outboxSizeMax, heartbeatMs, readsByData } = this.#profile
-    this.broker = new SimBroker({ seed, limits: { memorySize, outboxSizeMax, heartbeatMs }, readsByData, print })
-    this.#workload = new Workload(this.#world(), this.broker.clock, makePeer)
+    const { memorySize, outboxSizeMax, heartbeatMs, readsByData, data } = this.#profile
+    const fail = (failure: SimulationFailure): void => {
+      this.#failure ??= failure
+    }
+    this.broker = new SimBroker({ seed, limits: { memorySize, outboxSizeMax, heartbeatMs, diskFreeMin }, readsByData, data, print, fail })
+    this.#workload = new Workload(this.#world(), this.broker.clock, this.broker.process, makePeer)
   }
 
   async run(): Promise<void> {
     const { broker } = this
-    while (broker.timeline.stepCount < this.#stepsMin) await this.#step()
+    while (broker.timeline.stepCount < this.#stepsMin || this.#workload.faultCount < faultsMin) await this.#step()
     this.#isCalm = true
     this.#say('calm')
     broker.network.refuse(0)
+    broker.process?.heal()
+    while (!broker.isUp) await this.#step()
     if (this.#profile.drains) this.#drain()
     this.#workload.calm()
     await this.#untilOver()
@@ -121,7 +129,7 @@ class Simulation {
   }
 
   async #step(): Promise<void> {
-    if (!this.broker.timeline.step()) fail('liveness', `nothing happens any more: ${this.#workload.waitsFor}`)
+    if (!this.broker.step()) fail('liveness', `nothing happens any more: ${this.#workload.waitsFor}`)
     await settled()
     if (this.#failure !== undefined) throw this.#failure
   }

@@ -1,6 +1,7 @@
 /** One channel as it must be: what was published on it and is not decided, what was delivered on it and is not settled. */
 import type { ErrorName } from '@waybill/protocol'
 import { expect, fail } from '../failure.js'
+import type { SessionHome } from './home.js'
 import type { ExpectedConsumer } from './consumer.js'
 import type { Copy, ExpectedQueue, TakenMessage } from './queue.js'
 
@@ -14,6 +15,8 @@ export interface Undecided {
   readonly alternatives: readonly ErrorName[]
   readonly queues: readonly ExpectedQueue[]
   readonly message: TakenMessage | undefined
+  /** The level that it is confirmed with. */
+  readonly level: number
 }
 
 export interface Unsettled {
@@ -79,7 +82,7 @@ export class ExpectedChannel {
   }
 
   /** The broker says what became of everything up to `through`. */
-  decide(through: number, runs: readonly ConfirmRun[], exceptions: readonly ConfirmException[]): void {
+  decide(home: SessionHome, through: number, runs: readonly ConfirmRun[], exceptions: readonly ConfirmException[]): void {
     expect(through >= this.through, 'confirm', () => `through went from ${this.through} to ${through}`)
     expect(through <= this.publishedSequence, 'confirm', () => `through is ${through}, published were ${this.publishedSequence}`)
     this.through = through
@@ -89,7 +92,7 @@ export class ExpectedChannel {
       const each = this.undecided.shift()!
       while (run < runs.length && runs[run]!.first + runs[run]!.count <= each.sequence) run++
       const inRun = run < runs.length && runs[run]!.first <= each.sequence ? runs[run] : undefined
-      decideOne(each, inRun, refused.get(each.sequence))
+      decideOne(home, each, inRun, refused.get(each.sequence))
       refused.delete(each.sequence)
     }
     for (const sequence of refused.keys()) fail('confirm', `sequence ${sequence} is refused though it had been decided`)
@@ -108,21 +111,23 @@ export class ExpectedChannel {
   }
 }
 
-function decideOne(each: Undecided, run: ConfirmRun | undefined, exception: ConfirmException | undefined): void {
+function decideOne(home: SessionHome, each: Undecided, run: ConfirmRun | undefined, exception: ConfirmException | undefined): void {
   const { sequence, message, refusal, queues } = each
   if (exception !== undefined) {
     const { name, detail } = exception
     expect(run === undefined, 'confirm', () => `sequence ${sequence} is both taken and refused`)
-    const isRight = name === refusal || (name !== undefined && each.alternatives.includes(name))
+    const isRight = name === refusal || (name !== undefined && each.alternatives.includes(name)) || (name === 'storageFailed' && home.hasFailed && each.level > 1)
     expect(isRight, 'confirm', () => `sequence ${sequence} is refused with ${name} (${detail}), expected: ${refusal ?? 'taken'}`)
     if (message === undefined) return
-    message.isWithdrawn = true
-    for (const queue of queues) queue.withdraw(message)
+    // What was taken before the disk failed may be there all the same when the broker comes back. [P-10.4]
+    message.isWithdrawn = name !== 'storageFailed'
+    for (const queue of queues) queue.withdraw(message, home.stamp)
     return
   }
   expect(refusal === undefined, 'confirm', () => `sequence ${sequence} is taken, expected: ${refusal}`)
   const asked = (run !== undefined) === each.wantsConfirm
   expect(asked, 'confirm', () => `sequence ${sequence} is ${run === undefined ? 'in no run' : 'in a run that nobody asked for'}`)
+  if (message !== undefined && each.alternatives.length > 0) for (const queue of queues) queue.trust(message)
   if (run === undefined) return
   const { queueCount, level } = run
   expect(
@@ -130,8 +135,11 @@ function decideOne(each: Undecided, run: ConfirmRun | undefined, exception: Conf
     'route',
     () => `sequence ${sequence} is in ${queueCount} queues, expected: ${queues.map(({ name }) => name).join(', ')}`,
   )
-  expect(level === 1, 'confirm', () => `level ${level} is claimed by a broker that keeps nothing`)
+  expect(level === each.level, 'confirm', () => `sequence ${sequence} is confirmed with level ${level}, expected: ${each.level}`)
   tellId(message!, run.id + sequence - run.first)
+  if (level < 3) return
+  message!.isSynced = true
+  home.safeThrough(message!.stamp - 1)
 }
 
 /** The broker has told the id of a message. */

@@ -11,8 +11,14 @@
  *     answers      every request is answered once, rightly, in order
  *     pinned       bytes that are being written do not change
  *     invariants   those that the broker states itself
+ *
+ * And over the ends of processes, with a disk:
+ *
+ *     lost         what somebody was told is kept is there: messages, names, settlements
+ *     invented     nothing else is, but what may have been kept without anybody having been told
  */
 import type { ErrorName } from '@waybill/protocol'
+import type { DurableState } from '../../broker/durable.js'
 import type { Turn } from '../../turn/turn.js'
 import type { SimClock } from '../clock.js'
 import { expect, fail } from '../failure.js'
@@ -22,6 +28,7 @@ import type { PlainRecord } from './frames.js'
 import { ExpectedNames } from './names.js'
 import type { ExpectedQueue, TakenMessage } from './queue.js'
 import type { SessionHome, SessionLimits } from './home.js'
+import { KeptNames } from './kept-names.js'
 import { ExpectedSession } from './session.js'
 import { type Breach, Told } from './told.js'
 
@@ -35,6 +42,8 @@ export interface CheckersOptions {
   readonly clock: SimClock
   readonly tally: Tally
   readonly limits: SessionLimits
+  /** Whether the broker has a disk. */
+  readonly keeps: boolean
 }
 
 export class Checkers implements Doorkeeper, SessionHome {
@@ -42,7 +51,10 @@ export class Checkers implements Doorkeeper, SessionHome {
   readonly tally: Tally
   readonly limits: SessionLimits
   batch = 0
+  stamp = 0
+  hasFailed = false
   draining = false
+  readonly keeps: boolean
   readonly #clock: SimClock
   readonly #sessions = new Map<number, ExpectedSession>()
   readonly #told = new Map<number, Told>()
@@ -53,14 +65,21 @@ export class Checkers implements Doorkeeper, SessionHome {
   /** With the code that said so. */
   readonly #neverTaken = new Map<string, string>()
   /** Queues that are gone, for the sums. */
-  readonly #gone: ExpectedQueue[] = []
+  readonly #gone = new Set<ExpectedQueue>()
+  readonly #keptNames = new KeptNames()
+  #safeThrough = -1
+  /** What was surely found when the last process ended. */
+  #foundThrough = -1
+  /** What has happened until the end of the last turn is written, if it is kept. */
+  #writtenThrough = -1
   #goneNow: ExpectedQueue[] = []
   #turn: Turn | undefined
 
-  constructor({ clock, tally, limits }: CheckersOptions) {
+  constructor({ clock, tally, limits, keeps }: CheckersOptions) {
     this.#clock = clock
     this.tally = tally
     this.limits = limits
+    this.keeps = keeps
   }
 
   watch(turn: Turn): void {
@@ -130,7 +149,9 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   /** A session of the broker gets a frame, and will carry it out. */
   frame(connection: DoorConnection, type: number, channel: number, correlation: number, bodySize: number): void {
+    this.stamp++
     this.#session(connection).frame(type, channel, correlation, bodySize)
+    this.#keptNames.note(this.names, this.stamp)
   }
 
   written(connection: DoorConnection, bytes: Buffer): void {
@@ -141,7 +162,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   ended(connection: DoorConnection): void {
     const session = this.#session(connection)
     this.#told.get(connection.number)!.ended()
-    session.release()
+    this.#release(session)
   }
 
   /** A broker tears a connection down when its end takes too long, or when nothing of what it was sent is taken. */
@@ -155,7 +176,13 @@ export class Checkers implements Doorkeeper, SessionHome {
   }
 
   closed(connection: DoorConnection): void {
-    this.#session(connection).release()
+    this.#release(this.#session(connection))
+  }
+
+  #release(session: ExpectedSession): void {
+    this.stamp++
+    session.release()
+    this.#keptNames.note(this.names, this.stamp)
   }
 
   /** The broker's authenticator lets a peer in, or refuses it. */
@@ -175,7 +202,16 @@ export class Checkers implements Doorkeeper, SessionHome {
   }
 
   take(record: PlainRecord, name: string): TakenMessage {
-    const message: TakenMessage = { number: this.#taken.length, name, record: record.bytes, id: undefined, isWithdrawn: false }
+    const message: TakenMessage = {
+      number: this.#taken.length,
+      name,
+      record: record.bytes,
+      persistent: record.persistent,
+      stamp: this.stamp,
+      id: undefined,
+      isWithdrawn: false,
+      isSynced: false,
+    }
     this.#taken.push(message)
     const code = this.#neverTaken.get(name)
     expect(code === undefined, 'stored', () => `message ${name} is taken, after its publisher was told ${code}: not stored`)
@@ -187,10 +223,10 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   dropQueue(queue: ExpectedQueue): void {
     this.names.removeQueue(queue.name)
-    queue.delete(this.batch)
+    queue.delete(this)
     for (const consumer of queue.consumers) consumer.over = true
     queue.consumers.clear()
-    this.#gone.push(queue)
+    this.#gone.add(queue)
     this.#goneNow.push(queue)
   }
 
@@ -203,6 +239,7 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   #turnEnds(turn: Turn): void {
     this.tally.count('turns')
+    this.stamp++
     for (const queue of [...this.names.queues.values(), ...this.#goneNow]) queue.turnEnds(this.batch)
     this.#goneNow = []
     for (const session of this.#sessions.values()) session.turnEnds()
@@ -215,6 +252,57 @@ export class Checkers implements Doorkeeper, SessionHome {
     expect(usedSize + unusedSize <= budget + slack, 'memory', () => `${usedSize} bytes are used and ${unusedSize} granted, of ${budget}`)
     if (this.batch % invariantsEvery === 0) this.invariants()
     this.batch++
+    this.#keptNames.note(this.names, this.stamp)
+    for (const queue of this.names.queues.values()) {
+      if (queue.isKept) queue.keptId ??= turn.broker.virtualHosts.get('default')!.queue(queue.name)?.keptId
+    }
+    this.#writtenThrough = this.stamp
+  }
+
+  // ─── the end of a process, and the next one ─────────────────────────────
+
+  safeThrough(stamp: number): void {
+    if (stamp <= this.#safeThrough) return
+    this.#safeThrough = stamp
+    this.#keptNames.safeThrough(stamp)
+  }
+
+  /** A sync or a write has failed: what was not kept until then may be refused now. */
+  diskFailed(): void {
+    this.hasFailed = true
+    for (const queue of this.names.queues.values()) if (queue.isKept) queue.doubtUnsafe((stamp) => stamp <= this.#safeThrough)
+  }
+
+  /** The broker's process has ended. When it was killed, what it had written is there. */
+  crash(isPowerCut: boolean): void {
+    for (const session of this.#sessions.values()) session.crash()
+    this.#sessions.clear()
+    this.#told.clear()
+    this.#goneNow = []
+    this.draining = false
+    this.#clock.onTurn = { begin: () => undefined, end: () => undefined }
+    // What a killed process had written stays there; what a failed disk has of it nobody knows.
+    if (isPowerCut) this.#foundThrough = this.#safeThrough
+    else if (this.#turn !== undefined) this.#foundThrough = Math.max(this.#safeThrough, this.hasFailed ? 0 : this.#writtenThrough)
+    this.#turn = undefined
+  }
+
+  /** Another process goes on, with what was kept. */
+  restored(turn: Turn, state: DurableState): void {
+    const isFirst = this.batch === 0
+    const before = [...this.names.queues.values(), ...this.#gone]
+    const queues = new Set(this.#keptNames.restore(this.names, state, this.#foundThrough))
+    for (const queue of before) this.#countEnds(queue)
+    this.#gone.clear()
+    this.stamp++
+    const isSafe = (stamp: number): boolean => stamp <= this.#foundThrough
+    for (const queue of queues) {
+      queue.restart(this.batch, this.now, isSafe)
+      queue.restored(turn.broker.virtualHosts.get('default')!.queue(queue.name)!.liveCount)
+    }
+    this.hasFailed = false
+    if (!isFirst) this.tally.count('restarts')
+    this.watch(turn)
   }
 
   invariants(): void {
@@ -273,9 +361,10 @@ export class Checkers implements Doorkeeper, SessionHome {
     const [least, most] = queue.liveRange()
     const { liveCount, counters } = real
     expect(liveCount >= least && liveCount <= most, 'counts', () => {
-      const first = [...queue.live()].find((copy) => !copy.maybeSent)
+      const first = [...queue.live()].find((copy) => !copy.isUnsure)
       return `queue '${queue.name}' holds ${liveCount} messages, there must be ${least} to ${most}; the first of them is ${first?.message.name}`
     })
+    expect(real.counters.lost === 0, 'lost', () => `queue '${queue.name}' misses ${real.counters.lost} messages that were in the log`)
     if (least !== most || !queue.isSure) return
     const { ends, publishedCount: published, requeuedCount: requeued, retriedCount: retried } = queue
     const expected: Record<string, number> = {
@@ -303,13 +392,17 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   /** Published = settled, in one way or another, or still there. */
   #checkSums(queue: ExpectedQueue): void {
-    const { ends, publishedCount, liveCount } = queue
+    const { ends, publishedCount, restoredCount, liveCount } = queue
     const gone = ends.acked + ends.rejected + ends.purged + ends.deleted + ends.sent
     expect(
-      publishedCount === gone + liveCount,
+      publishedCount + restoredCount === gone + liveCount,
       'model',
-      () => `queue '${queue.name}': ${publishedCount} published, ${gone} gone, ${liveCount} there`,
+      () => `queue '${queue.name}': ${publishedCount} published, ${restoredCount} restored, ${gone} gone, ${liveCount} there`,
     )
+    this.#countEnds(queue)
+  }
+
+  #countEnds({ ends }: ExpectedQueue): void {
     for (const [end, count] of Object.entries(ends)) this.tally.count(`messages ${end}`, count)
   }
 

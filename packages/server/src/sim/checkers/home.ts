@@ -22,6 +22,12 @@ export interface SessionHome {
   readonly batch: number
   /** The broker's time. */
   readonly now: number
+  /** Rises with every frame that is carried out and every other thing that happens to what is kept: what has a lower one has been written before. */
+  stamp: number
+  /** Whether the broker keeps anything. */
+  readonly keeps: boolean
+  /** Whether its disk has failed, or been full, in this process. */
+  readonly hasFailed: boolean
   readonly draining: boolean
   /** Milliseconds in which the broker's process was held up. */
   readonly stalledMs: number
@@ -31,6 +37,8 @@ export interface SessionHome {
   spoiltRecord(name: string): ErrorName | undefined
   /** The broker must take this message. */
   take(record: PlainRecord, name: string): TakenMessage
+  /** Somebody was told what nobody is told before the disk has it: everything up to this stamp is kept. */
+  safeThrough(stamp: number): void
   /** A client has settled a message for good. */
   settled(connection: number, message: string, outcome: 'acked' | 'rejected'): void
   /** The queue is gone, and its consumers with it. */
@@ -41,6 +49,7 @@ export interface Waiting {
   readonly frame: PlainFrame
   readonly name: string
   readonly answer: ExpectedAnswer
-  /** Answered before all that come later on its channel; a `get` and a settlement are answered when they are. */
+  /** Answered before all that come later on its channel; a `get` and what waits for the disk are answered when they can be. */
   readonly inOrder: boolean
+  readonly stamp: number
 }

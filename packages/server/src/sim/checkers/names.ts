@@ -34,6 +34,8 @@ export interface ExpectedRoute {
 export class ExpectedNames {
   readonly exchanges = new Map<string, ExpectedExchange>()
   readonly queues = new Map<string, ExpectedQueue>()
+  /** Rises with every change. */
+  version = 0
   #bindings: ExpectedBinding[] = []
 
   get bindings(): readonly ExpectedBinding[] {
@@ -62,6 +64,26 @@ export class ExpectedNames {
     return { queues: [...queues] }
   }
 
+  addExchange(exchange: ExpectedExchange): void {
+    this.version++
+    this.exchanges.set(exchange.name, exchange)
+  }
+
+  addQueue(queue: ExpectedQueue): void {
+    this.version++
+    this.queues.set(queue.name, queue)
+  }
+
+  /** Names as they were. */
+  restore(exchanges: Iterable<ExpectedExchange>, queues: Iterable<ExpectedQueue>, bindings: readonly ExpectedBinding[]): void {
+    this.version++
+    this.exchanges.clear()
+    this.queues.clear()
+    for (const exchange of exchanges) this.exchanges.set(exchange.name, exchange)
+    for (const queue of queues) this.queues.set(queue.name, queue)
+    this.#bindings = [...bindings]
+  }
+
   bindingsFrom(exchange: string): number {
     return this.#bindings.filter((binding) => binding.source === exchange).length
   }
@@ -72,6 +94,7 @@ export class ExpectedNames {
 
   bind(binding: ExpectedBinding): boolean {
     if (this.#bindings.some((other) => isSame(other, binding))) return false
+    this.version++
     this.#bindings.push(binding)
     return true
   }
@@ -81,12 +104,14 @@ export class ExpectedNames {
   }
 
   removeExchange(name: string): void {
+    this.version++
     this.exchanges.delete(name)
     this.#bindings = this.#bindings.filter((binding) => binding.source !== name)
     this.#remove((binding) => binding.kind === 'exchange' && binding.target === name)
   }
 
   removeQueue(name: string): void {
+    this.version++
     this.queues.delete(name)
     this.#remove((binding) => binding.kind === 'queue' && binding.target === name)
   }
@@ -94,6 +119,7 @@ export class ExpectedNames {
   /** Takes bindings away, and the auto-delete exchanges that have none left because of it. Returns how many bindings. */
   #remove(gone: (binding: ExpectedBinding) => boolean): number {
     const removed = this.#bindings.filter(gone)
+    if (removed.length > 0) this.version++
     this.#bindings = this.#bindings.filter((binding) => !gone(binding))
     for (const { source } of removed) {
       if (this.exchanges.get(source)?.autoDelete && this.bindingsFrom(source) === 0) this.removeExchange(source)

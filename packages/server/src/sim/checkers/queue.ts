@@ -25,13 +25,19 @@ export interface TakenMessage {
   /** Its own name, from the body. */
   readonly name: string
   readonly record: Buffer
+  readonly persistent: boolean
+  /** When it was taken: see `SessionHome.stamp`. */
+  readonly stamp: number
   /** The broker's; known when a confirm or a delivery has told it. */
   id: number | undefined
   /** It was refused after all, for a reason that could not be foreseen. */
   isWithdrawn: boolean
+  /** Its publisher was told that the disk has it. */
+  isSynced: boolean
 }
 
-export type CopyEnd = 'acked' | 'rejected' | 'purged' | 'deleted' | 'sent'
+/** `lost`: with the end of a process; it was not to be kept, or nobody had been told that it was. */
+export type CopyEnd = 'acked' | 'rejected' | 'purged' | 'deleted' | 'sent' | 'lost'
 
 /** Delivery counts go no further. */
 const deliveryCountMax = 0xfff
@@ -49,8 +55,15 @@ export interface Copy {
   /** When a retry comes back: not before, and at the latest with the turn at. */
   dueFrom: number
   dueTo: number
-  /** It may have been sent to a consumer without settlements whose connection ended before the bytes left. */
-  maybeSent: boolean
+  /**
+   * It may not be there: sent to a consumer without settlements whose connection ended before the bytes left, lost with a process, or refused and its
+   * publisher not told yet.
+   */
+  isUnsure: boolean
+  /** When it came to its end. */
+  endStamp: number
+  /** It was delivered by a process that has ended. */
+  wasDelivered: boolean
 }
 
 export interface DeliveryFlags {
@@ -62,6 +75,7 @@ export interface DeliveryFlags {
 export interface Moment {
   readonly batch: number
   readonly now: number
+  readonly stamp: number
 }
 
 /** A consumer as its queue sees it. */
@@ -75,6 +89,8 @@ export interface QueueConsumer {
   over: boolean
 }
 
+const noEnds: Readonly<Record<CopyEnd, number>> = { acked: 0, rejected: 0, purged: 0, deleted: 0, sent: 0, lost: 0 }
+
 export class ExpectedQueue {
   readonly name: string
   readonly options: QueueOptions
@@ -86,8 +102,12 @@ export class ExpectedQueue {
   readyCount = 0
   unsettledCount = 0
   delayedCount = 0
-  readonly ends: Record<CopyEnd, number> = { acked: 0, rejected: 0, purged: 0, deleted: 0, sent: 0 }
+  ends: Record<CopyEnd, number> = { ...noEnds }
   publishedCount = 0
+  /** What a restart has left of it. */
+  restoredCount = 0
+  /** Its number in the broker's journal, if it was seen there. */
+  keptId: number | undefined
   deliveredCount = 0
   requeuedCount = 0
   retriedCount = 0
@@ -101,7 +121,7 @@ export class ExpectedQueue {
   readonly #delayed = new Set<Copy>()
   #lastDelivered = -1
   #touchedIn = -1
-  #hasMaybeSent = false
+  #hasUnsure = false
   /** The last first delivery on each connection. */
   readonly #lastFirst = new Map<number, number>()
 
@@ -122,20 +142,25 @@ export class ExpectedQueue {
     let least = this.readyCount
     for (const copy of this.#delayed) if (copy.dueFrom <= now) most++
     if (this.isBlurred(batch)) least = 0
-    else if (this.#hasMaybeSent) for (const copy of this.live()) if (copy.maybeSent && copy.state === 'ready') least--
+    else if (this.#hasUnsure) for (const copy of this.live()) if (copy.isUnsure && copy.state === 'ready') least--
     return [least, most]
   }
 
   /** Least and most messages that can be there, in whatever state. */
   liveRange(): readonly [number, number] {
     let maybe = 0
-    if (this.#hasMaybeSent) for (const copy of this.live()) if (copy.maybeSent && copy.state === 'ready') maybe++
+    if (this.#hasUnsure) for (const copy of this.live()) if (copy.isUnsure && copy.state === 'ready') maybe++
     return [this.liveCount - maybe, this.liveCount]
+  }
+
+  /** Whether its persistent messages outlive the broker's process. */
+  get isKept(): boolean {
+    return this.options.durable && this.owner === 0
   }
 
   /** Whether everything that was delivered has been seen: what a `get` makes the broker deliver may be lost with its connection before. */
   get isSure(): boolean {
-    return this.#gotIn < 0
+    return this.#gotIn < 0 && !this.#hasUnsure
   }
 
   isBlurred(batch: number): boolean {
@@ -157,24 +182,46 @@ export class ExpectedQueue {
       readySince: batch,
       dueFrom: 0,
       dueTo: 0,
-      maybeSent: false,
+      isUnsure: false,
+      endStamp: 0,
+      wasDelivered: false,
     }
     this.#copies.push(copy)
-    const same = this.#byName.get(message.name)
-    if (same === undefined) this.#byName.set(message.name, [copy])
-    else same.push(copy)
+    this.#remember(copy)
     this.readyCount++
     this.publishedCount++
   }
 
-  /** It was not taken after all: the publisher had no credit for it. */
-  withdraw(message: TakenMessage): void {
-    const copy = this.#byName.get(message.name)!.find((each) => each.message === message)!
+  /** It was not taken after all: the publisher had no credit for it, or the disk has failed. */
+  withdraw(message: TakenMessage, stamp: number): void {
+    const copy = this.#copyOf(message)
+    if (copy === undefined) return
     if (copy.state === 'ready') this.readyCount--
+    // What has been delivered when the disk fails stays with who has it.
+    else if (!message.isWithdrawn) return
     else fail('invented', `message ${message.name} was refused, and delivered all the same`)
     this.publishedCount--
-    this.#end(copy, 'purged')
+    this.#end(copy, 'purged', stamp)
     this.ends.purged--
+  }
+
+  /** It may have been refused, and its publisher not told yet. */
+  doubt(message: TakenMessage): void {
+    this.#doubt(this.#copyOf(message))
+  }
+
+  /** It was taken. */
+  trust(message: TakenMessage): void {
+    const copy = this.#copyOf(message)
+    if (copy !== undefined) copy.isUnsure = false
+  }
+
+  /** The disk has failed: what it did not have for sure, and nobody has got yet, may be gone. */
+  doubtUnsafe(isSafe: (stamp: number) => boolean): void {
+    for (const copy of this.live()) {
+      const { persistent, isSynced, stamp } = copy.message
+      if (persistent && !isSynced && !isSafe(stamp) && copy.state !== 'unsettled') this.#doubt(copy)
+    }
   }
 
   /** The copy that a delivery is of. Fails when there is none that could be. */
@@ -201,7 +248,7 @@ export class ExpectedQueue {
       expect(this.isBlurred(at.batch), 'twice', () => `${words()} is delivered, but it is ${copy.end ?? copy.state}`)
     }
     const before = copy.deliveredCount
-    expect(flags.redelivered || before === 0, 'redelivered', () => `${words()} comes for the ${before + 1}. time without the flag`)
+    expect(flags.redelivered || (before === 0 && !copy.wasDelivered), 'redelivered', () => `${words()} comes for the ${before + 1}. time without the flag`)
     expect(
       flags.deliveryCount > Math.min(before, deliveryCountMax - 1),
       'counts',
@@ -223,12 +270,13 @@ export class ExpectedQueue {
       this.#lastFirst.set(connection, copy.position)
     }
     copy.deliveredCount++
+    copy.isUnsure = false
     this.deliveredCount++
     if (copy.position > this.#lastDelivered || this.#touchedIn !== at.batch) this.#lastDelivered = copy.position
     this.#touchedIn = at.batch
     if (copy.state !== 'ready') return
     this.readyCount--
-    if (ack === 'none') this.#end(copy, 'sent')
+    if (ack === 'none') this.#end(copy, 'sent', at.stamp)
     else {
       copy.state = 'unsettled'
       this.unsettledCount++
@@ -242,7 +290,7 @@ export class ExpectedQueue {
     switch (outcome) {
       case 'acked':
       case 'rejected':
-        this.#end(copy, outcome)
+        this.#end(copy, outcome, at.stamp)
         return
       case 'requeue':
         this.requeuedCount++
@@ -265,12 +313,11 @@ export class ExpectedQueue {
 
   /** A consumer without settlements has gone that may have been given something which was never written: what is ready may be gone. */
   losesSight(): void {
-    for (const copy of this.live()) if (copy.state === 'ready') copy.maybeSent = true
-    this.#hasMaybeSent = true
+    for (const copy of this.live()) if (copy.state === 'ready') this.#doubt(copy)
   }
 
   /** Takes away what is ready or delayed; how many that are, at least and at most. */
-  purge(batch: number, now: number): readonly [number, number] {
+  purge({ batch, now, stamp }: Moment): readonly [number, number] {
     const [least, most] = this.readyRange(batch, now)
     let later = 0
     for (const copy of this.#delayed) if (copy.dueFrom > now) later++
@@ -278,16 +325,16 @@ export class ExpectedQueue {
       if (copy.state === 'unsettled') continue
       if (copy.state === 'ready') this.readyCount--
       else this.#leaveDelay(copy)
-      this.#end(copy, 'purged')
+      this.#end(copy, 'purged', stamp)
       if (this.isBlurred(batch)) this.#ghosts.push(copy)
     }
     return [least, most + later]
   }
 
-  delete(batch: number): void {
+  delete({ batch, stamp }: Moment): void {
     for (const copy of this.live()) {
       if (copy.state === 'delayed') this.#leaveDelay(copy)
-      this.#end(copy, 'deleted')
+      this.#end(copy, 'deleted', stamp)
       if (this.isBlurred(batch)) this.#ghosts.push(copy)
     }
     this.readyCount = this.unsettledCount = 0
@@ -306,7 +353,7 @@ export class ExpectedQueue {
     const blurred = this.isBlurred(batch)
     for (const copy of this.live()) {
       if (copy.position >= this.#lastDelivered) return
-      if (copy.state !== 'ready' || copy.maybeSent || (blurred && copy.readySince === batch)) continue
+      if (copy.state !== 'ready' || copy.isUnsure || (blurred && copy.readySince === batch)) continue
       fail(
         'order',
         `the ${this.#lastDelivered}. message of queue '${this.name}' was delivered, the ${copy.position}. (${copy.message.name}) was ready and was not`,
@@ -314,9 +361,102 @@ export class ExpectedQueue {
     }
   }
 
+  // ─── the end of a process ───────────────────────────────────────────────
+
+  /**
+   * The broker's process has ended, and another one goes on with what was kept: what is surely kept is ready, what may be kept is ready or gone. `isSafe`:
+   * what happened then is kept.
+   */
+  restart(batch: number, now: number, isSafe: (stamp: number) => boolean): void {
+    this.#ghosts = []
+    this.#delayed.clear()
+    this.#byName.clear()
+    this.#lastFirst.clear()
+    this.consumers.clear()
+    this.#first = 0
+    this.#gotIn = this.#touchedIn = this.#lastDelivered = -1
+    this.deleted = false
+    this.usedAt = now
+    this.ends = { ...noEnds }
+    this.readyCount = this.unsettledCount = this.delayedCount = 0
+    this.publishedCount = this.deliveredCount = this.requeuedCount = this.retriedCount = 0
+    for (const copy of this.#copies) this.#restart(copy, batch, isSafe)
+    this.restoredCount = this.readyCount
+  }
+
+  #restart(copy: Copy, batch: number, isSafe: (stamp: number) => boolean): void {
+    const { message } = copy
+    if (copy.end === 'lost') return
+    // The deletion of a queue that is there has not come to pass.
+    const isOver = copy.state === 'gone' && copy.end !== 'deleted'
+    if (!message.persistent || message.isWithdrawn || (isOver && isSafe(copy.endStamp))) {
+      copy.state = 'gone'
+      copy.end = 'lost'
+      return
+    }
+    if (copy.deliveredCount > 0) copy.wasDelivered = true
+    if (isOver || !(message.isSynced || isSafe(message.stamp))) this.#doubt(copy)
+    copy.state = 'ready'
+    copy.end = undefined
+    copy.deliveredCount = copy.failureCount = 0
+    copy.readySince = batch
+    this.readyCount++
+    this.#remember(copy)
+  }
+
+  /** The broker has so many. When that is all that can be, or no more than must be, each is sure. */
+  restored(count: number): void {
+    const unsure = [...this.live()].filter((copy) => copy.isUnsure)
+    const least = this.readyCount - unsure.length
+    expect(count >= least, 'lost', () => {
+      const first = [...this.live()].find((copy) => !copy.isUnsure)
+      return `queue '${this.name}' has ${count} messages after a restart, there must be ${least}; the first of them is ${first?.message.name}`
+    })
+    expect(count <= this.readyCount, 'invented', () => `queue '${this.name}' has ${count} messages after a restart, at most ${this.readyCount} can be there`)
+    if (count === this.readyCount) for (const copy of unsure) copy.isUnsure = false
+    else if (count === least) {
+      for (const copy of unsure) {
+        this.readyCount--
+        this.restoredCount--
+        this.#end(copy, 'lost', 0)
+        this.ends.lost--
+      }
+    }
+  }
+
+  /** It was not kept, and never comes back. */
+  loseAll(): void {
+    for (const copy of this.#copies) {
+      copy.state = 'gone'
+      copy.end = 'lost'
+    }
+    this.deleted = true
+    this.consumers.clear()
+    this.#byName.clear()
+    this.#delayed.clear()
+    this.ends = { ...noEnds }
+    this.readyCount = this.unsettledCount = this.delayedCount = this.publishedCount = this.restoredCount = 0
+  }
+
   *live(): Iterable<Copy> {
     while (this.#first < this.#copies.length && this.#copies[this.#first]!.state === 'gone') this.#first++
     for (let i = this.#first; i < this.#copies.length; i++) if (this.#copies[i]!.state !== 'gone') yield this.#copies[i]!
+  }
+
+  #copyOf(message: TakenMessage): Copy | undefined {
+    return this.#byName.get(message.name)?.find((each) => each.message === message)
+  }
+
+  #doubt(copy: Copy | undefined): void {
+    if (copy === undefined) return
+    copy.isUnsure = true
+    this.#hasUnsure = true
+  }
+
+  #remember(copy: Copy): void {
+    const same = this.#byName.get(copy.message.name)
+    if (same === undefined) this.#byName.set(copy.message.name, [copy])
+    else same.push(copy)
   }
 
   #becomeReady(copy: Copy, batch: number): void {
@@ -331,9 +471,10 @@ export class ExpectedQueue {
     this.delayedCount--
   }
 
-  #end(copy: Copy, end: CopyEnd): void {
+  #end(copy: Copy, end: CopyEnd, stamp: number): void {
     copy.state = 'gone'
     copy.end = end
+    copy.endStamp = stamp
     this.ends[end]++
     const same = this.#byName.get(copy.message.name)!
     if (same.length === 1) this.#byName.delete(copy.message.name)
@@ -348,7 +489,7 @@ export class ExpectedQueue {
     copy.state = 'ready'
     copy.readySince = batch
     this.readyCount++
-    this.#byName.set(copy.message.name, [...(this.#byName.get(copy.message.name) ?? []), copy])
+    this.#remember(copy)
     this.#first = Math.min(this.#first, copy.position)
   }
 }

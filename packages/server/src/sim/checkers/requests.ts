@@ -22,6 +22,9 @@ export interface RequestContext {
   readonly connection: number
   readonly batch: number
   readonly now: number
+  readonly stamp: number
+  /** Whether the broker keeps what is durable. */
+  readonly keeps: boolean
   /** Takes a queue away with everything that hangs on it. */
   readonly dropQueue: (queue: ExpectedQueue) => void
 }
@@ -53,7 +56,7 @@ export const requests: Readonly<Record<string, Request>> = {
     const options = { name: exchange, type, durable, autoDelete, internal, alternate }
     const there = names.exchanges.get(exchange as string)
     if (there !== undefined) return isSame(options, there) ? { test: fields({ created: false }) } : refused('preconditionFailed')
-    names.exchanges.set(exchange as string, options as never)
+    names.addExchange(options as never)
     return { test: fields({ created: true }) }
   },
 
@@ -78,14 +81,15 @@ export const requests: Readonly<Record<string, Request>> = {
   bindQueue: (context, { exchange, queue, ...rest }) => bind(context, exchange, 'queue', queue, rest),
   unbindQueue: (context, { exchange, queue, ...rest }) => unbind(context, exchange, 'queue', queue, rest),
 
-  declareQueue({ names, connection, batch, now }, body) {
+  declareQueue({ names, connection, batch, now, keeps }, body) {
     const { queue: name = '', exclusive = false, durable = name !== '' && exclusive !== true, autoDelete = false, expiresMs } = body
     const options = { durable, exclusive, autoDelete, expiresMs } as QueueOptions
     const there = names.queues.get(name as string)
     if (there === undefined) {
       const make = (chosen: string): void =>
-        void names.queues.set(chosen, new ExpectedQueue(chosen, options, exclusive === true ? connection : 0, now))
-      const made: ResultTest = fields({ created: true, durable: false, messageCount: 0, consumerCount: 0 })
+        names.addQueue(new ExpectedQueue(chosen, options, exclusive === true ? connection : 0, now))
+      const isKept = keeps && durable === true && exclusive !== true
+      const made: ResultTest = fields({ created: true, durable: isKept, messageCount: 0, consumerCount: 0 })
       if (name !== '') {
         make(name as string)
         return { test: (result) => fields({ queue: name })(result) ?? made(result) }
@@ -125,7 +129,7 @@ export const requests: Readonly<Record<string, Request>> = {
   },
 
   purgeQueue: (context, { queue }) =>
-    usable(context, queue, (there) => ({ test: within('messageCount', there.purge(context.batch, context.now)) })),
+    usable(context, queue, (there) => ({ test: within('messageCount', there.purge(context)) })),
 }
 
 /** Consumers without the `get`s that wait; nothing when it is not known of each whether it is one. */

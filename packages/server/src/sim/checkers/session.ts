@@ -111,7 +111,7 @@ export class ExpectedSession {
   authenticated(refusal: ErrorName | undefined): void {
     if (this.state !== 'authenticating') return
     const name = this.home.draining ? 'shuttingDown' : refusal
-    this.#waits(this.#hello!, 'hello', name === undefined ? { test: fields({ keeps: 'nothing' }) } : refused(name))
+    this.#waits(this.#hello!, 'hello', name === undefined ? { test: fields({ keeps: this.home.keeps ? 'disk' : 'nothing' }) } : refused(name))
     if (name !== undefined) return
     this.state = 'open'
   }
@@ -124,6 +124,16 @@ export class ExpectedSession {
     for (const queue of [...this.home.names.queues.values()]) if (queue.owner === this.connection.number) this.home.dropQueue(queue)
     this.waiting.clear()
     this.errors.length = 0
+  }
+
+  /** The broker's process has ended, and all connections with it. */
+  crash(): void {
+    this.state = 'over'
+    this.channels.clear()
+    this.late.clear()
+    this.waiting.clear()
+    this.errors.length = 0
+    this.#lists.clear()
   }
 
   turnBegins(): void {
@@ -192,13 +202,13 @@ export class ExpectedSession {
         return
       }
       default:
-        this.#waits(frame, name, requests[name]!(this.#context(), jsonOf(frame)))
+        this.#waits(frame, name, requests[name]!(this.#context(), jsonOf(frame)), !this.home.keeps || !waitsForDisk(name))
     }
   }
 
   #waits(frame: PlainFrame, name: string, answer: ExpectedAnswer, inOrder = true): void {
     expect(!this.waiting.has(frame.correlation), 'peer', () => `correlation ${frame.correlation} is used twice`)
-    this.waiting.set(frame.correlation, { frame, name, answer, inOrder })
+    this.waiting.set(frame.correlation, { frame, name, answer, inOrder, stamp: this.home.stamp })
   }
 
   #failsChannel(channel: number, name: ErrorName): void {
@@ -207,8 +217,8 @@ export class ExpectedSession {
   }
 
   #context(): RequestContext {
-    const { names, batch, now } = this.home
-    return { names, connection: this.connection.number, batch, now, dropQueue: (queue) => this.home.dropQueue(queue) }
+    const { names, batch, now, stamp, keeps } = this.home
+    return { names, batch, now, stamp, keeps, connection: this.connection.number, dropQueue: (queue) => this.home.dropQueue(queue) }
   }
 
   #list(query: Json): ExpectedAnswer {
@@ -251,14 +261,14 @@ export class ExpectedSession {
   }
 
   #closeChannel(channel: ExpectedChannel): void {
-    const { batch, now } = this.home
+    const { batch, now, stamp } = this.home
     this.channels.delete(channel.id)
     this.late.set(channel.id, channel)
     const consumers = [...channel.gets.values(), ...channel.consumers.values()]
     for (const { queue, ack } of consumers) if (ack === 'none' && queue.isBlurred(batch)) queue.losesSight()
     for (const consumer of consumers) this.leave(consumer)
     for (const { consumer, copy } of channel.unsettled.values()) {
-      if (consumer.ack === 'manual') consumer.queue.settled(copy, 'requeue', { batch, now }, -1)
+      if (consumer.ack === 'manual') consumer.queue.settled(copy, 'requeue', { batch, now, stamp }, -1)
     }
     channel.unsettled.clear()
   }
@@ -359,7 +369,7 @@ export class ExpectedSession {
   }
 
   #settleRange(channel: ExpectedChannel, first: number, last: number, outcome: number, delay: number): void {
-    const { batch, now, tally } = this.home
+    const { batch, now, stamp, tally } = this.home
     const name = (['acked', 'requeue', 'retry', 'rejected'] as const)[outcome - 1]!
     for (const tag of channel.tags(first, last)) {
       const { consumer, copy, size } = channel.unsettled.get(tag)!
@@ -368,9 +378,14 @@ export class ExpectedSession {
       tally.count(`settled ${name}`)
       if (consumer.ack === 'none') continue
       if (name === 'acked' || name === 'rejected') this.home.settled(this.connection.number, copy.message.name, name)
-      consumer.queue.settled(copy, name, { batch, now }, delay === 0xffff_ffff ? -1 : delay)
+      consumer.queue.settled(copy, name, { batch, now, stamp }, delay === 0xffff_ffff ? -1 : delay)
     }
   }
+}
+
+/** Requests that change names, or what is in a queue: answered when the disk has it. */
+export function waitsForDisk(name: string): boolean {
+  return /^(declare|delete|bind|unbind|purge)|^settle$/.test(name)
 }
 
 function jsonOf({ body }: PlainFrame): Json {

@@ -4,11 +4,11 @@
  */
 import { type ErrorName, errorByCode, FrameType } from '@waybill/protocol'
 import { expect, fail } from '../failure.js'
-import type { Tally } from '../tally.js'
 import { type ConfirmException, type ConfirmRun, type ExpectedChannel, tellId } from './channel.js'
 import { messageName, type PlainFrame, PlainReader, plainRecords } from './frames.js'
+import type { SessionHome } from './home.js'
 import type { Json } from './requests.js'
-import type { ExpectedSession } from './session.js'
+import { type ExpectedSession, waitsForDisk } from './session.js'
 
 /** How a peer has broken the protocol, and what it must be told: an error of the connection, a line of text, another version. */
 export type Breach = readonly (ErrorName | 'text' | 'version')[]
@@ -103,7 +103,7 @@ export class Told {
     const channel = this.#session.channels.get(id) ?? this.#session.late.get(id)
     if (channel === undefined) fail('frame', `a frame of type ${type} on channel ${id}, which is not open`)
     if (type === FrameType.credit) channel.credit(Number(body.readBigUInt64BE(0)), Number(body.readBigUInt64BE(8)))
-    else if (type === FrameType.confirm) confirmed(channel, body, tally)
+    else if (type === FrameType.confirm) confirmed(this.#session.home, channel, body)
     else if (type === FrameType.cancelled) this.#cancelled(channel, JSON.parse(body.toString()) as Json)
     else if (type === FrameType.deliver) this.#delivered(channel, frame)
     else fail('frame', `the broker sends a frame of type ${type} at ${now}`)
@@ -112,13 +112,15 @@ export class Told {
   // ─── answers ────────────────────────────────────────────────────────────
 
   #answered(frame: PlainFrame, result: Json): void {
-    const { name, answer } = this.#waited(frame)
+    const { name, answer, stamp } = this.#waited(frame)
+    const { home } = this.#session
     const asked = (): string => `${name} on connection ${this.#session.connection.number}, channel ${frame.channel}`
     if ('refusal' in answer) fail('answer', `${asked()} is answered ${JSON.stringify(result)}, expected: ${answer.refusal}`)
     const wrong = answer.test(result)
     expect(wrong === undefined, 'answer', () => `${asked()} is answered ${JSON.stringify(result)}, expected: ${wrong}`)
     if (name === 'hello') this.heartbeatMs = result.heartbeatMs as number
-    this.#session.home.tally.count(`answered ${name}`)
+    home.tally.count(`answered ${name}`)
+    if (home.keeps && waitsForDisk(name)) home.safeThrough(stamp)
   }
 
   #waited({ correlation, channel }: PlainFrame) {
@@ -141,9 +143,11 @@ export class Told {
     if (frame.correlation !== 0) {
       const { name: request, answer } = this.#waited(frame)
       const expected = 'refusal' in answer ? answer.refusal : (answer.or?.refusal ?? 'a result')
-      if ('or' in answer) answer.or?.undo()
+      const { keeps, hasFailed } = this.#session.home
+      const isOfDisk = name === 'storageFailed' && keeps && hasFailed && waitsForDisk(request)
+      if ('or' in answer && !isOfDisk) answer.or?.undo()
       expect(
-        expected === name,
+        expected === name || isOfDisk,
         'answer',
         () => `${request} on channel ${frame.channel} is refused with ${name} (${message}), expected: ${expected}`,
       )
@@ -194,6 +198,7 @@ export class Told {
   #delivered(channel: ExpectedChannel, { flags, body }: PlainFrame): void {
     const { home, connection } = this.#session
     const { batch, now, tally } = home
+    const stamp = ++home.stamp
     const count = body.readUInt32BE(16)
     const consumer =
       channel.consumer(body.readUInt32BE(20)) ?? fail('frame', `a delivery to consumer ${body.readUInt32BE(20)}, which was never there`)
@@ -223,9 +228,9 @@ export class Told {
       )
       consumer.takes(record.bytes.length)
       const { queue, ack } = consumer
-      queue.delivered(copy, connection.number, ack, { redelivered, deliveryCount, failureCount }, { batch, now })
+      queue.delivered(copy, connection.number, ack, { redelivered, deliveryCount, failureCount }, { batch, now, stamp })
       if (isLate) {
-        if (ack === 'manual') queue.settled(copy, 'requeue', { batch, now }, -1)
+        if (ack === 'manual') queue.settled(copy, 'requeue', { batch, now, stamp }, -1)
       } else channel.unsettled.set(tag, { consumer, copy, size: record.bytes.length })
       channel.lastTag = tag++
       id++
@@ -247,7 +252,7 @@ export class Told {
   }
 }
 
-function confirmed(channel: ExpectedChannel, body: Buffer, tally: Tally): void {
+function confirmed(home: SessionHome, channel: ExpectedChannel, body: Buffer): void {
   const runs: ConfirmRun[] = []
   const exceptions: ConfirmException[] = []
   let at = 32
@@ -271,6 +276,6 @@ function confirmed(channel: ExpectedChannel, body: Buffer, tally: Tally): void {
   }
   expect(at === body.length, 'frame', () => `a CONFIRM of ${body.length} bytes has parts up to ${at}`)
   channel.credit(Number(body.readBigUInt64BE(8)), Number(body.readBigUInt64BE(16)))
-  channel.decide(Number(body.readBigUInt64BE(0)), runs, exceptions)
-  for (const { name } of exceptions) tally.count(`refused ${name}`)
+  channel.decide(home, Number(body.readBigUInt64BE(0)), runs, exceptions)
+  for (const { name } of exceptions) home.tally.count(`refused ${name}`)
 }

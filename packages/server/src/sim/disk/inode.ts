@@ -48,6 +48,15 @@ export class Inode {
     return this.#seen.subarray(0, this.size)
   }
 
+  /** As it is seen, and all of it synced. */
+  copy(): Inode {
+    const same = new Inode()
+    same.write(this.bytes, 0)
+    same.beginSync()
+    same.endSync()
+    return same
+  }
+
   write(bytes: Uint8Array, at: number): void {
     if (bytes.length === 0) return
     const end = at + bytes.length

@@ -37,6 +37,14 @@ export class Names {
     return new Set([...this.seen.values(), ...this.#kept.values()])
   }
 
+  copy(): Names {
+    const copies = new Map([...this.all()].map((inode) => [inode, inode.copy()]))
+    const same = new Names()
+    for (const [name, inode] of this.seen) same.seen.set(name, copies.get(inode)!)
+    for (const [name, inode] of this.#kept) same.#kept.set(name, copies.get(inode)!)
+    return same
+  }
+
   /** The power goes. How many changes are lost. */
   cut(random: Random): number {
     const changes = this.#pending.splice(0)

@@ -112,6 +112,12 @@ export class BrokerEnd implements Transport {
 
   // ─── what happens to it ─────────────────────────────────────────────────
 
+  /** Its process has ended: nobody is there to be told. */
+  orphan(): void {
+    this.#closed = this.#closing = true
+    this.#outflow.destroy()
+  }
+
   read(piece: Buffer): void {
     if (this.#closing) return
     this.arrivedAt = this.#context.timeline.now

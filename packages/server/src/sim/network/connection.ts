@@ -71,6 +71,23 @@ export class SimConnection implements Wire {
     timeline.in(random.next() * 5, () => this.client.close(new Error('read ECONNRESET')))
   }
 
+  /** The broker's process has ended. Its kernel says so, unless the power has gone: then the client hears of it when the machine is back. */
+  crash(isPowerCut: boolean): void {
+    const { timeline, random } = this.#context
+    const refuse = (error: string): void => this.client.close(new Error(error))
+    if (!this.established) timeline.in(random.next() * 5, () => refuse('connect ECONNREFUSED'))
+    else if (!this.broker.isClosed) {
+      this.broker.orphan()
+      const unread = this.up.size > 0
+      this.up.close()
+      if (!isPowerCut && !unread) this.down.end()
+      else {
+        this.down.close()
+        timeline.in(isPowerCut ? random.spread(1, 5_000) : random.next() * 5, () => refuse('read ECONNRESET'))
+      }
+    }
+  }
+
   /** Nothing comes through any more, and nobody is told: a cable has been pulled. */
   cut(direction: 'up' | 'down' | 'both'): void {
     if (direction !== 'down') this.up.cut()

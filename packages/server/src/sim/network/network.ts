@@ -22,6 +22,8 @@ export class SimNetwork {
   #nextNumber = 1
   /** No connection is accepted before then. */
   #refusingUntil = 0
+  /** There is no broker. */
+  isDown = false
 
   constructor(context: NetworkContext, accept: Accept) {
     this.#context = context
@@ -39,7 +41,7 @@ export class SimNetwork {
     const connection = new SimConnection(this.#nextNumber++, this.#context, weather, handlers)
     this.#connections.add(connection)
     timeline.in(weather.up.latencyMs + weather.down.latencyMs, () => {
-      if (timeline.now < this.#refusingUntil) connection.client.close(new Error('connect ECONNREFUSED'))
+      if (this.isDown || timeline.now < this.#refusingUntil) connection.client.close(new Error('connect ECONNREFUSED'))
       else clock.whenAwake(() => connection.establish((transport) => this.#accept(transport, connection)), 0)
     })
     return connection
@@ -48,6 +50,12 @@ export class SimNetwork {
   /** New connections are refused for so long. */
   refuse(ms: number): void {
     this.#refusingUntil = this.#context.timeline.now + ms
+  }
+
+  /** The broker's process has ended. */
+  crash(isPowerCut: boolean): void {
+    this.isDown = true
+    for (const connection of this.#connections) connection.crash(isPowerCut)
   }
 
   checkPending(): void {

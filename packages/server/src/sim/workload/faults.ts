@@ -1,4 +1,5 @@
 /** What goes wrong with the network and the broker's process, a fault a function. */
+import type { BrokerProcess } from '../broker-process.js'
 import type { SimClock } from '../clock.js'
 import type { SimConnection } from '../network/connection.js'
 import type { Random } from '../random.js'
@@ -11,6 +12,8 @@ export interface FaultScene {
   readonly random: Random
   /** A connection that is up, if there is one. */
   readonly connection: SimConnection | undefined
+  /** If the broker has a disk. */
+  readonly process: BrokerProcess | undefined
   /** Nobody acts for so long. */
   readonly rest: (ms: number) => void
 }
@@ -44,6 +47,31 @@ export const faultOf: Readonly<Record<Fault, (scene: FaultScene) => void>> = {
   'wall jump': ({ clock, random }) => clock.jumpWall(random.pick([-1, 1]) * random.spread(1_000, 86_400_000)),
   'refuse connections': ({ world, random }) => world.network.refuse(random.spread(10, 5_000)),
   lull: ({ rest, random }) => rest(random.spread(500, 100_000)),
+
+  kill: ({ process }) => process?.end('kill'),
+  'power cut': ({ process }) => process?.end('power cut'),
+  'kill in an operation': ({ process, random }) => process?.endIn(random.spread(1, 60) - 1, 'kill'),
+  'power cut in an operation': ({ process, random }) => process?.endIn(random.spread(1, 60) - 1, 'power cut'),
+  'sync fails': ({ process }) => process?.disk.failSyncs(1),
+
+  'syncs fail for a while'({ process, random, world }) {
+    process?.disk.failSyncs(Infinity)
+    world.timeline.in(random.spread(100, 10_000), () => process?.disk.failSyncs(0))
+  },
+
+  'write fails': ({ process, random }) => process?.disk.failWrites('broken', random.spread(1, 3)),
+  'short write': ({ process, random }) => process?.disk.failWrites('full', random.spread(1, 3)),
+
+  'full disk'({ process, random, world }) {
+    if (process === undefined) return
+    process.fill(random.spread(1, 300_000))
+    world.timeline.in(random.spread(100, 20_000), () => process.fill(Infinity))
+  },
+
+  'slow syncs'({ process, random, world }) {
+    process?.slow(random.spread(10, 2_000))
+    world.timeline.in(random.spread(100, 10_000), () => process?.slow(0))
+  },
 }
 
 function cut({ world, random, connection }: FaultScene, direction: 'up' | 'down' | 'both'): void {

@@ -2,6 +2,7 @@
  * What kind of day it is: how many clients, how large their messages, what they do often and what never, what goes wrong. Drawn from
  * the seed, so that some seeds are all of one thing: combinations that an average day would never show.
  */
+import type { DataOptions } from '../broker-process.js'
 import type { Random } from '../random.js'
 
 export const actions = [
@@ -43,7 +44,22 @@ export const faults = [
   'refuse connections',
   'lull',
 ] as const
-export type Fault = (typeof faults)[number]
+
+/** What goes wrong with the disk, and with the process that uses it. */
+export const diskFaults = [
+  'kill',
+  'power cut',
+  'kill in an operation',
+  'power cut in an operation',
+  'sync fails',
+  'syncs fail for a while',
+  'write fails',
+  'short write',
+  'full disk',
+  'slow syncs',
+] as const
+export type DiskFault = (typeof diskFaults)[number]
+export type Fault = (typeof faults)[number] | DiskFault
 
 const usualWeights: Readonly<Record<Action, number>> = {
   publish: 30,
@@ -91,6 +107,8 @@ export interface Profile {
   readonly getsAtOnce: boolean
   /** The broker ends by draining, not by losing its clients. */
   readonly drains: boolean
+  /** Undefined: nothing is kept. */
+  readonly data: DataOptions | undefined
 }
 
 export function drawProfile(random: Random): Profile {
@@ -99,13 +117,16 @@ export function drawProfile(random: Random): Profile {
     if (random.chance(0.12) && action !== 'publish' && action !== 'settle') weights[action] *= random.pick([0, 0, 0.3, 4])
   const faultWeights = {} as Record<Fault, number>
   for (const fault of faults) faultWeights[fault] = random.chance(0.6) ? random.spread(1, 8) : 0
-  const isQuiet = random.chance(0.1)
+  const data = random.chance(0.9) ? drawData(random) : undefined
+  for (const fault of diskFaults) faultWeights[fault] = data !== undefined && random.chance(0.6) ? random.spread(1, 8) : 0
+  if (data === undefined) faultWeights.reset++
+  else faultWeights.kill++
   return {
     rawCount: random.between(1, 4),
     clientCount: random.chance(0.8) ? random.between(1, 3) : 0,
     weights,
     faultWeights,
-    faultEveryMs: isQuiet ? Infinity : random.spread(30, 3_000),
+    faultEveryMs: random.spread(30, 3_000),
     thinkMs: random.spread(1, 40),
     bodySizeMax: random.pick([40, 400, 4_000, 30_000, 300_000]),
     memorySize: random.pick([6, 8, 12, 24, 64]) << 20,
@@ -114,5 +135,16 @@ export function drawProfile(random: Random): Profile {
     readsByData: random.chance(0.15),
     getsAtOnce: random.chance(0.5),
     drains: random.chance(0.3),
+    data,
+  }
+}
+
+/** So small that segments are ended, dropped and used again, and snapshots made, within a day. */
+function drawData(random: Random): DataOptions {
+  return {
+    segmentSize: random.pick([32, 64, 256, 1024]) << 10,
+    snapshotEvery: random.pick([8, 32, 128, 512]) << 10,
+    spareCount: random.between(0, 2),
+    syncMs: { least: 0.05, most: random.pick([0.2, 5, 5, 50, 500]) },
   }
 }

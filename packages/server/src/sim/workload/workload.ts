@@ -2,12 +2,13 @@
  * Who acts when: clients and strangers do something, faults happen, all from the seed, until the days of calm, when everybody finishes
  * and leaves.
  */
+import type { BrokerProcess } from '../broker-process.js'
 import type { SimClock } from '../clock.js'
 import type { Random } from '../random.js'
 import { Drainer } from './drainer.js'
 import { faultOf } from './faults.js'
 import { misdeeds } from './misdeeds.js'
-import { actions, faults } from './profile.js'
+import { actions, diskFaults, faults } from './profile.js'
 import type { RawChannel } from './raw-channel.js'
 import { RawLife } from './raw-life.js'
 import { stranger, strangers } from './strangers.js'
@@ -23,11 +24,15 @@ export class Workload {
   readonly #raw: RawLife[] = []
   readonly #random: Random
   #drainer: Drainer | undefined
+  readonly #process: BrokerProcess | undefined
+  /** Faults that have happened. */
+  faultCount = 0
   #restsUntil = 0
 
-  constructor(world: World, clock: SimClock, makePeer: PeerMaker | undefined) {
+  constructor(world: World, clock: SimClock, process: BrokerProcess | undefined, makePeer: PeerMaker | undefined) {
     this.#world = world
     this.#clock = clock
+    this.#process = process
     this.#random = world.random('workload')
     const { rawCount, clientCount, faultEveryMs } = world.profile
     for (let i = 0; i < rawCount; i++) this.#raw.push(new RawLife(world, i))
@@ -82,10 +87,11 @@ export class Workload {
       const connection = up.length === 0 ? undefined : random.pick(up)
       if (fault !== undefined) {
         tally.count(`fault ${fault}`)
+        this.faultCount++
         const rest = (ms: number): void => {
           this.#restsUntil = timeline.now + ms
         }
-        faultOf[fault]({ world: this.#world, clock: this.#clock, random, connection, rest })
+        faultOf[fault]({ world: this.#world, clock: this.#clock, random, connection, rest, process: this.#process })
       }
       this.#expectFault(random, everyMs)
     })
@@ -112,7 +118,7 @@ export class Workload {
 /** Every kind of thing that is drawn, as it is counted; enough seeds have all of them. */
 export const kinds: readonly string[] = [
   ...actions.map((action) => `action ${action}`),
-  ...faults.map((fault) => `fault ${fault}`),
+  ...[...faults, ...diskFaults].map((fault) => `fault ${fault}`),
   ...Object.keys(misdeeds).map((misdeed) => `misdeed ${misdeed}`),
   ...Object.keys(strangers).map((stranger) => `stranger ${stranger}`),
 ]

@@ -1,0 +1,223 @@
+/**
+ * The broker's process over and over: it opens what its disk has, serves, and comes to an end, by a signal or with the power, between any two
+ * operations of the disk or in the middle of one.
+ *
+ *     opening ─▶ up ─▶ down ─▶ opening …         clients are refused until it is up
+ */
+import assert from 'node:assert'
+import type { Entropy } from '../ports/entropy.js'
+import type { Logger } from '../ports/logger.js'
+import { type LocalLogOptions, openLocalLog } from '../storage/local/index.js'
+import { type OpenStore, openStore } from '../storage/open-store.js'
+import type { SimClock } from './clock.js'
+import { SimDisk, type SimDiskOptions } from './disk.js'
+import { fail, SimulationFailure } from './failure.js'
+import type { Random } from './random.js'
+import type { Tally } from './tally.js'
+import { Timeline } from './timeline.js'
+
+/** What the process keeps, and how. */
+export interface DataOptions {
+  /** Bytes of a segment. */
+  readonly segmentSize: number
+  /** Bytes of log between two snapshots, at least. */
+  readonly snapshotEvery: number
+  readonly spareCount: number
+  readonly syncMs: { readonly least: number; readonly most: number }
+}
+
+export interface ProcessHome {
+  readonly clock: SimClock
+  readonly tally: Tally
+  readonly log: Logger
+  random(purpose: string): Random
+  /** A turn should run. */
+  wake(): void
+  /** It serves. */
+  begins(store: OpenStore): void
+  /** It has ended. */
+  ended(isPowerCut: boolean): void
+  diskFailed(): void
+  /** Something is wrong that cannot be thrown from where it was seen. */
+  fail(failure: SimulationFailure): void
+}
+
+const capacity = 2 ** 30
+/** The machine is back after so long. */
+const restartMsMax = 3_000
+/** One in so many openings is done twice more, elsewhere, and must come to the same. */
+const comparedShare = 0.1
+
+export class BrokerProcess {
+  disk: SimDisk
+  isUp = false
+  /** It is about to end, or has: so far as can be known from outside. */
+  #ends: 'kill' | 'power cut' | undefined
+  readonly #home: ProcessHome
+  readonly #options: DataOptions
+  readonly #random: Random
+  readonly #timeline: Timeline
+  #life = 0
+
+  constructor(home: ProcessHome, options: DataOptions, timeline: Timeline) {
+    this.#home = home
+    this.#options = options
+    this.#timeline = timeline
+    this.#random = home.random('process')
+    this.disk = new SimDisk({
+      random: home.random('disk'),
+      later: (ms, run) => home.clock.later(ms, run),
+      tally: home.tally,
+      failed: () => home.diskFailed(),
+      syncMs: options.syncMs,
+    })
+    void this.#open()
+  }
+
+  /** It ends in the middle of an operation that the disk is asked for soon. */
+  endIn(operations: number, how: 'kill' | 'power cut'): void {
+    this.disk.endIn(operations, () => {
+      this.#ends = how
+    })
+  }
+
+  /** What happens next has happened: the end of the process, if it came to that. */
+  look(error: unknown): void {
+    const how = this.#ends
+    if (how === undefined) {
+      if (error !== undefined) throw error
+      return
+    }
+    // What else a process throws in its last moment nobody hears.
+    if (error instanceof SimulationFailure) throw error
+    this.#home.tally.count(`fault ${how} in an operation`)
+    this.end(how)
+  }
+
+  /** The disk has room for so many more bytes. */
+  fill(freeSize: number): void {
+    this.disk.capacity = freeSize === Infinity ? capacity : Math.min(capacity, this.disk.usedSize + freeSize)
+  }
+
+  /** A sync takes so much longer. */
+  slow(ms: number): void {
+    const { least, most } = this.#options.syncMs
+    this.disk.syncMs = { least: least + ms / 10, most: most + ms }
+  }
+
+  /** Nothing goes wrong with the disk any more. */
+  heal(): void {
+    this.disk.failSyncs(0)
+    this.disk.heal()
+    this.fill(Infinity)
+    this.slow(0)
+  }
+
+  end(how: 'kill' | 'power cut'): void {
+    const { clock, tally } = this.#home
+    if (!this.isUp) tally.count(`${how} while opening`)
+    this.#ends = undefined
+    this.#life++
+    this.isUp = false
+    clock.crash()
+    this.disk = how === 'kill' ? this.disk.kill() : this.disk.cut(this.#weights())
+    this.#home.ended(how === 'power cut')
+    this.#timeline.in(this.#random.spread(1, restartMsMax), this.#again())
+  }
+
+  /** How a power cut treats what was not synced: all lost, all there, or anything. */
+  #weights(): { readonly old: number; readonly new: number; readonly damaged: number } {
+    return this.#random.pick([
+      { old: 1, new: 0, damaged: 0 },
+      { old: 0, new: 1, damaged: 0 },
+      { old: 1, new: 1, damaged: 0 },
+      { old: 1, new: 1, damaged: 1 },
+      { old: 1, new: 1, damaged: 8 },
+      { old: 0, new: 0, damaged: 1 },
+    ])
+  }
+
+  #again(): () => void {
+    const life = this.#life
+    return () => {
+      if (this.#life === life) void this.#open()
+    }
+  }
+
+  async #open(): Promise<void> {
+    const life = this.#life
+    const { log, clock } = this.#home
+    const copy = this.#random.chance(comparedShare) ? this.disk.copy() : undefined
+    try {
+      const opened = await openLocalLog(this.disk, this.#logOptions())
+      const store = await openStore(opened, log, () => clock.now())
+      if (copy !== undefined) await this.#compare(copy, store)
+      if (life !== this.#life) return
+      this.isUp = true
+      this.#home.begins(store)
+    } catch (error) {
+      if (life !== this.#life || this.#ends !== undefined) return
+      if (error instanceof Error && error.name === 'DiskError') this.#giveUp()
+      else this.#home.fail(error instanceof SimulationFailure ? error : new SimulationFailure('exception', String((error as Error).stack)))
+    }
+  }
+
+  /** A broker whose disk does not serve ends, and somebody starts it again. */
+  #giveUp(): void {
+    this.#home.tally.count('openings that failed')
+    this.end('kill')
+  }
+
+  #logOptions(): LocalLogOptions {
+    const { segmentSize, spareCount } = this.#options
+    const { clock, random, wake } = this.#home
+    const entropy: Pick<Entropy, 'name'> = { name: () => random('log').next().toString(36).slice(2) }
+    const later = (ms: number, run: () => void): void => clock.later(ms, run)
+    return { clock, entropy, later, wake, segmentSize, spareCount }
+  }
+
+  /** Opened elsewhere, and there again, the same files give the same state. */
+  async #compare(copy: SimDisk, { state }: OpenStore): Promise<void> {
+    this.#home.tally.count('openings compared')
+    const first = await this.#openAlone(copy)
+    const second = await this.#openAlone(first.disk.kill())
+    try {
+      assert.deepStrictEqual(first.store.state, state)
+    } catch (error) {
+      fail('recovery', `the same files give another state elsewhere: ${(error as Error).message}`)
+    }
+    const { nextMessageId, nextQueueId, hosts } = second.store.state
+    try {
+      assert.deepStrictEqual(hosts, state.hosts)
+    } catch (error) {
+      fail('recovery', `opened once more the files give another state: ${(error as Error).message}`)
+    }
+    if (nextMessageId < state.nextMessageId || nextQueueId < state.nextQueueId) fail('recovery', 'opened once more, ids are used again')
+  }
+
+  /** On a clock of its own, while everything else stands still. */
+  async #openAlone(files: SimDisk): Promise<{ readonly disk: SimDisk; readonly store: OpenStore }> {
+    const timeline = new Timeline()
+    const later = (ms: number, run: () => void): void => void timeline.in(ms, run)
+    const options: Partial<SimDiskOptions> = { later, tally: undefined as never, failed: () => undefined, random: this.#home.random('elsewhere') }
+    const disk = files.copy(options)
+    let store: OpenStore | undefined
+    let failure: unknown
+    openLocalLog(disk, { ...this.#logOptions(), later, wake: () => undefined })
+      .then((log) => openStore(log, () => undefined, () => timeline.now))
+      .then(
+        (opened) => {
+          store = opened
+        },
+        (error: unknown) => {
+          failure = error
+        },
+      )
+    for (;;) {
+      for (let round = 0; round < 3; round++) await new Promise<void>((resolve) => process.nextTick(resolve))
+      if (failure !== undefined) throw failure
+      if (store !== undefined) return { disk, store }
+      if (!timeline.step()) fail('recovery', 'opening does not come to an end')
+    }
+  }
+}
