@@ -6,7 +6,6 @@
  *     changed  an exchange, a queue, a binding that is durable, or was
  */
 import type { BindingJson, ExchangeJson, QueueJson } from './durable.js'
-import type { Route } from './routing/route.js'
 
 /** One change of the durable names. Each says all that there is to say: nothing follows from it that is not said too. */
 export type TopologyChange =
@@ -15,6 +14,11 @@ export type TopologyChange =
   | ({ readonly op: 'queue'; readonly vhost: string } & QueueJson)
   | { readonly op: 'deleteQueue'; readonly id: number }
   | ({ readonly op: 'bind' | 'unbind'; readonly vhost: string } & BindingJson)
+
+/** What a journal knows of a route: the queues that keep what goes there. */
+export interface KeptRoute {
+  readonly kept: readonly { readonly keptId: number }[]
+}
 
 export interface Journal {
   /** False: nothing is kept. */
@@ -32,7 +36,7 @@ export interface Journal {
   /** Every kept message with an id below it is synced. */
   readonly syncedId: number
   /** Hot. A persistent record, stored at `offset` of a slab, whose route has durable queues. Its slab is pinned until the end of the turn. */
-  message(route: Route, slab: number, offset: number, size: number, id: number): void
+  message(route: KeptRoute, slab: number, offset: number, size: number, id: number): void
   /**
    * Hot. The messages of a durable queue from `firstId` to `lastId` are gone, all `count` that it had between them; their records have `size` bytes. `place`
    * is that of the first: who says this place after place makes one entry of it.

@@ -1,10 +1,9 @@
 /** What is durable, as the journal writes it down. */
 import { headersToJson } from '@waybill/protocol'
-import type { BindingJson, DurableHost, ExchangeJson, QueueJson } from './durable.js'
+import type { BindingJson, ExchangeJson, QueueJson } from './durable.js'
 import { Exchange, type Target } from './exchanges/exchange.js'
 import type { Binding } from './exchanges/matcher.js'
 import type { Queue } from './queues/queue.js'
-import type { VirtualHost } from './virtual-host.js'
 
 /** A binding is as durable as its ends. */
 export function isKept(source: Exchange, target: Target): boolean {
@@ -26,20 +25,5 @@ export function bindingJson(source: Exchange, { key, headers, match, target }: B
     key,
     ...(headers === undefined ? {} : { headers: headersToJson(headers) }),
     ...(match === undefined ? {} : { match }),
-  }
-}
-
-/** All that is durable in a virtual host. */
-export function durableHost({ name, exchanges, queues }: VirtualHost): DurableHost {
-  const kept = [...exchanges.values()].filter(({ options }) => options.durable)
-  const bindings: BindingJson[] = []
-  for (const source of kept) {
-    for (const binding of source.matcher.bindings()) if (isKept(source, binding.target)) bindings.push(bindingJson(source, binding))
-  }
-  return {
-    name,
-    exchanges: kept.map(exchangeJson),
-    queues: [...queues.values()].filter(({ keptId }) => keptId !== 0).map((queue) => ({ ...queueJson(queue), runs: [...queue.keptRuns()] })),
-    bindings,
   }
 }

@@ -7,8 +7,8 @@
  *
  * A range ends where its page does: so what it ends lies in one run of any snapshot, whose count and size it makes less.
  */
+import type { KeptRoute } from '../broker/journal.js'
 import { pageSize } from '../broker/queues/page.js'
-import type { Route } from '../broker/routing/route.js'
 import type { Slabs } from '../broker/store/slabs.js'
 
 const capacityFirst = 64
@@ -28,7 +28,7 @@ export class Gathering {
   runCounts = new Uint32Array(capacityFirst)
   /** Whether a run must be kept with the one before it, or not at all. */
   runGlued = new Uint8Array(capacityFirst)
-  runRoutes: Route[] = []
+  runRoutes: KeptRoute[] = []
 
   rangeCount = 0
   rangeQueues = new Uint32Array(capacityFirst)
@@ -51,7 +51,7 @@ export class Gathering {
     return this.runCount === 0 && this.rangeCount === 0
   }
 
-  message(route: Route, slab: number, offset: number, size: number, id: number): void {
+  message(route: KeptRoute, slab: number, offset: number, size: number, id: number): void {
     const last = this.runCount - 1
     if (
       last >= 0 &&

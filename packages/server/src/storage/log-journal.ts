@@ -12,8 +12,7 @@
  *                                 └────────────────────── the log fails again ───────────────────┘
  */
 import { writeU32, writeU64 } from '@waybill/protocol'
-import type { Journal, TopologyChange } from '../broker/journal.js'
-import type { Route } from '../broker/routing/route.js'
+import type { Journal, KeptRoute, TopologyChange } from '../broker/journal.js'
 import type { Slabs } from '../broker/store/slabs.js'
 import type { Log, Position } from '../ports/log.js'
 import { BlockBuilder } from './block-builder.js'
@@ -70,8 +69,8 @@ export class LogJournal implements Journal {
   /** Bytes that have been written and are not synced. */
   unsyncedSize = 0
   /** Of the block being built. */
-  #routes: Route[] = []
-  readonly #routeIndex = new Map<Route, number>()
+  #routes: KeptRoute[] = []
+  readonly #routeIndex = new Map<KeptRoute, number>()
   #blockFirstId = 0
   #blockRecords = 0
   #state: 'well' | 'failed' | 'held' = 'well'
@@ -111,7 +110,7 @@ export class LogJournal implements Journal {
     return !this.#gathering.isEmpty || this.#changes.length > 0 || this.#needsSync
   }
 
-  message(route: Route, slab: number, offset: number, size: number, id: number): void {
+  message(route: KeptRoute, slab: number, offset: number, size: number, id: number): void {
     this.#needsSync = true
     this.#gathering.message(route, slab, offset, size, id)
   }
@@ -234,7 +233,7 @@ export class LogJournal implements Journal {
   }
 
   /** The number of a route in this block; told when it is new. */
-  #routeOf(route: Route): number {
+  #routeOf(route: KeptRoute): number {
     const last = this.#routes.length - 1
     if (last >= 0 && this.#routes[last] === route) return last
     const known = this.#routeIndex.get(route)
