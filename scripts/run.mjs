@@ -17,6 +17,7 @@ const commands = {
   demo: { program: 'examples/dist/demo.js', args: [] },
   bench: { program: 'bench/dist/main.js', args: [] },
   sim: { program: 'packages/server/dist-test/sim/main.js', args: [] },
+  torture: { program: 'scripts/torture/main.mjs', args: [] },
   lint: { program: biome, args: ['check'], build: false },
   format: { program: biome, args: ['check', '--write'], build: false },
 }

@@ -1,0 +1,28 @@
+/** Connections that are cut at any byte, by a proxy that passes everything on in small pieces. */
+import { freePort } from '../broker.mjs'
+import { sleep } from '../load.mjs'
+import { CuttingProxy } from '../proxy.mjs'
+import { scenario } from '../scenario.mjs'
+
+export const cutConnections = {
+  name: 'connections cut',
+  amount: 100,
+  amountShort: 15,
+  run(context, amount) {
+    let proxy
+    const through = async (target, closing) => {
+      proxy = new CuttingProxy(target, context.random.fork())
+      const port = await freePort(context.random)
+      await proxy.listen(port)
+      closing.add(() => proxy.close())
+      return `waybill://127.0.0.1:${port}`
+    }
+    return scenario(context, { name: this.name, through, loadOptions: { rate: 2_000 } }, async ({ random, report }) => {
+      while (proxy.cutCount < amount) {
+        proxy.cutOne()
+        await sleep(random.whole(5, 120))
+      }
+      report.times = proxy.cutCount
+    })
+  },
+}

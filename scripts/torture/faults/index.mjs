@@ -1,0 +1,21 @@
+/** All faults, in the order in which a run goes through them. */
+import { clockJumps } from './clock.mjs'
+import { cutConnections } from './connections.mjs'
+import { failingSync, failingWrites, fullDisk, shortWrites } from './disk.mjs'
+import { kill, killStarting } from './kill.mjs'
+import { pauseBroker, pauseConsumer } from './pauses.mjs'
+import { powerCut } from './power.mjs'
+
+export const faults = [
+  kill,
+  killStarting,
+  powerCut,
+  failingSync,
+  failingWrites,
+  shortWrites,
+  fullDisk,
+  pauseBroker,
+  pauseConsumer,
+  cutConnections,
+  clockJumps,
+]

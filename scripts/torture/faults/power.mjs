@@ -1,0 +1,43 @@
+/** The power goes: all that is left is what the disk had. The broker goes on from a copy of the disk that was made while nothing of it could run. */
+import { join } from 'node:path'
+import { Image, whyNoImages } from '../image.mjs'
+import { sleep } from '../load.mjs'
+import { scenario } from '../scenario.mjs'
+
+const imageSize = 1024 ** 3
+
+export const powerCut = {
+  name: 'power cut',
+  amount: 20,
+  amountShort: 2,
+  skip: whyNoImages,
+  run(context, amount) {
+    let image
+    const place = async (home, closing) => {
+      image = Image.make(home, 'disk-0', imageSize)
+      closing.add(() => image.close())
+      return join(image.folder, 'data')
+    }
+    return scenario(context, { name: this.name, strict: true, place }, async ({ broker, load, random, report, home }) => {
+      for (; report.times < amount; report.times++) {
+        await sleep(random.whole(200, 2_000))
+        if (random.chance(0.2)) {
+          load.setConsuming(false)
+          await sleep(random.whole(300, 1_000))
+        }
+        await broker.pause()
+        const copy = image.copy(home, `disk-${report.times + 1}`)
+        await broker.kill()
+        image.close()
+        image = copy
+        image.mount()
+        broker.data = join(image.folder, 'data')
+        const began = performance.now()
+        const delivery = load.next('delivery')
+        await broker.start()
+        load.setConsuming(true)
+        report.restartMs.push((await delivery) - began)
+      }
+    })
+  },
+}
