@@ -31,7 +31,7 @@ export interface SnapshotsOptions {
   /** Bytes of log that lie behind the last snapshot now. */
   readonly tailSize: number
   /** 64 MiB; tests have less patience. */
-  readonly logSizeMin?: number
+  readonly logSizeMin?: number | undefined
 }
 
 interface Taken {

@@ -65,6 +65,8 @@ export interface TurnOptions {
   readonly version: string
   /** Where what is durable is kept, and what is there; undefined: nowhere. */
   readonly store?: OpenStore | undefined
+  /** Bytes of log between two snapshots, at least. Default 64 MiB. */
+  readonly snapshotEvery?: number | undefined
 }
 
 export class Turn implements SessionHome {
@@ -120,7 +122,7 @@ export class Turn implements SessionHome {
     if (options.store !== undefined) {
       this.journal = this.#restore(options.store)
       this.pager = this.#pages(options.store)
-      this.snapshots = this.#snapshots(options.store, this.journal)
+      this.snapshots = this.#snapshots(options.store, this.journal, options.snapshotEvery)
       this.#upkeep = this.#keepUp(options.store, this.journal, this.snapshots)
     }
     this.output = new Output(this.broker.slabs)
@@ -291,10 +293,11 @@ export class Turn implements SessionHome {
     return pager
   }
 
-  #snapshots({ log, moved, report }: OpenStore, journal: LogJournal): Snapshots {
+  #snapshots({ log, moved, report }: OpenStore, journal: LogJournal, logSizeMin: number | undefined): Snapshots {
     const { broker, clock } = this
     const wake = () => clock.soon(this.run)
-    return new Snapshots({ log, journal, broker, moved, tell: this.log, now: () => clock.now(), wake, tailSize: report.tailSize })
+    const { tailSize } = report
+    return new Snapshots({ log, journal, broker, moved, tell: this.log, now: () => clock.now(), wake, tailSize, logSizeMin })
   }
 
   #keepUp({ moved }: OpenStore, journal: LogJournal, snapshots: Snapshots): Upkeep {
