@@ -1,6 +1,8 @@
 import type { Headers } from '@waybill/protocol'
+import assert from 'node:assert'
 import t from 'tap'
 import { forSeeds, type Random } from '../../seeds.js'
+import { PagedRecorder } from '../../storage/paged-recorder.js'
 import { SideBySide } from './side-by-side.js'
 
 type Channel = ReturnType<SideBySide['open']>
@@ -21,7 +23,10 @@ const commands: Readonly<Record<string, readonly [weight: number, command: Comma
       const exchange = random.chance(0.3) ? '' : random.pick(exchanges)
       const key = exchange === '' ? random.pick(queues) : random.pick(keys)
       const headers = random.chance(0.5) ? headersOf(random) : undefined
-      for (let i = random.below(6); i >= 0; i--) both.publish(exchange, key, random.below(random.chance(0.1) ? 3_000 : 40), headers)
+      const isPersistent = random.chance(0.9)
+      for (let i = random.below(6); i >= 0; i--) {
+        both.publish(exchange, key, random.below(random.chance(0.1) ? 3_000 : 40), headers, isPersistent)
+      }
     },
   ],
   turn: [20, (both, _channel, random) => both.turn(random.pick([0, 0, 1, 30, 999, 1_000, 5_000, 100_000]))],
@@ -105,6 +110,28 @@ const commands: Readonly<Record<string, readonly [weight: number, command: Comma
 
 const weights = Object.entries(commands).map(([name, [weight]]) => ({ name, weight }))
 const weightSum = weights.reduce((sum, { weight }) => sum + weight, 0)
+
+/** What becomes of a queue's messages when memory is short. */
+const chill: Command = (both, _channel, random) => {
+  const { real } = both
+  assert(real instanceof PagedRecorder)
+  chilledCount += real.chill(random.pick(queues))
+}
+let chilledCount = 0
+
+t.test('broker model - messages that leave memory and come back make no difference', async (t) => {
+  await forSeeds(t, 150, (random) => {
+    const both = new SideBySide(new PagedRecorder())
+    both.open()
+    for (let i = 0; i < 300; i++) {
+      const command = random.chance(0.3) ? chill : commands[pick(random)]![1]
+      command(both, random.pick(both.channels), random)
+      both.compare()
+    }
+    both.turn(0)
+  })
+  if (process.env.WAYBILL_SEED === undefined) t.ok(chilledCount > 500, `${chilledCount} pages left memory`)
+})
 
 t.test('broker model - random commands give what a broker of arrays gives, and both hold together after each', async (t) => {
   const given = new Map<string, number>()

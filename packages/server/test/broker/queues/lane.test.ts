@@ -1,7 +1,9 @@
 import assert from 'node:assert'
 import t from 'tap'
-import { Lane } from '../../../dist/broker/queues/lane.js'
-import { PagePool, pageSize } from '../../../dist/broker/queues/page.js'
+import type { ColdPage } from '../../../dist/broker/queues/cold-page.js'
+import { isCold, Lane } from '../../../dist/broker/queues/lane.js'
+import { Meta, PagePool, pageSize } from '../../../dist/broker/queues/page.js'
+import { Slabs } from '../../../dist/broker/store/slabs.js'
 import { forSeeds } from '../../seeds.js'
 
 function laneWith(count: number): Lane {
@@ -136,5 +138,137 @@ t.test('lane - agrees with a sorted list under random commands', async (t) => {
       [...ready].sort((a, b) => a - b),
     )
     lane.invariants()
+  })
+})
+
+/** A lane whose messages can be read again: one byte each, whose id is ten times the place. */
+function keptLane(count: number): { lane: Lane; slabs: Slabs; push(): number } {
+  const lane = new Lane(new PagePool())
+  const slabs = new Slabs()
+  const push = (): number => {
+    slabs.append(Buffer.from('r'), 0, 1)
+    slabs.retain(slabs.slab, 1)
+    const place = lane.push(slabs.slab, slabs.offset, 1, 0, Meta.persistent)
+    lane.page(place)!.ids[place % pageSize] = place * 10
+    return place
+  }
+  for (let i = 0; i < count; i++) push()
+  return { lane, slabs, push }
+}
+
+/** Puts back what a cold page held, of those messages that `isThere`. */
+function warm(lane: Lane, cold: ColdPage, slabs: Slabs, isThere: (place: number) => boolean): void {
+  const page = lane.pageForCold(cold)
+  let count = 0
+  for (let range = 0; range < cold.ranges.length; range += 2) {
+    for (let id = cold.ranges[range]!; id <= cold.ranges[range + 1]!; id += 10) {
+      if (!isThere(id / 10)) continue
+      slabs.append(Buffer.from('r'), 0, 1)
+      slabs.retain(slabs.slab, 1)
+      page.words.set([slabs.slab, slabs.offset, 1], count << 2)
+      page.ids[count++] = id
+    }
+  }
+  assert.equal(lane.warm(cold, page, count, count), cold.count - count)
+}
+
+t.test('lane - a cold page counts, and says that its messages have to be read first', async (t) => {
+  const { lane, slabs } = keptLane(3 * pageSize)
+  t.equal(lane.chill(1, 10, 10, Infinity, slabs), 2)
+  lane.invariants()
+  t.match(lane, { coldCount: 2, readyCount: 3 * pageSize, liveCount: 3 * pageSize, readySize: 3 * pageSize })
+  lane.firstReady()
+  lane.takeFound(pageSize, pageSize)
+  t.equal(lane.firstReady(), isCold)
+  const ahead: ColdPage[] = []
+  lane.coldAhead(1, ahead)
+  t.equal(ahead.length, 1, 'the first one however large')
+  warm(lane, ahead[0]!, slabs, () => true)
+  t.equal(lane.firstReady(), pageSize)
+  t.same(
+    [...lane.keptRuns()].map(({ count, size, ranges }) => [count, size, ...ranges]),
+    [0, 1, 2].map((n) => [pageSize, pageSize, n * pageSize * 10, (n * pageSize + pageSize - 1) * 10]),
+    'the same ranges hot and cold',
+  )
+  lane.invariants()
+})
+
+t.test('lane - what is missing of a cold page is counted no longer, and a page of which nothing is left is given back', async (t) => {
+  const { lane, slabs } = keptLane(2 * pageSize)
+  lane.chill(0, 10, 10, Infinity, slabs)
+  const [first, second] = [lane.nextCold(0)!, lane.nextCold(1)!]
+  warm(lane, first, slabs, (place) => place >= 1_000)
+  warm(lane, second, slabs, () => false)
+  lane.invariants()
+  t.match(lane, { coldCount: 0, readyCount: 24, liveCount: 24, readySize: 24 })
+  t.equal(takeAll(lane).length, 24)
+})
+
+t.test('lane - a page stays hot for what is not synced, not kept, away, or has too many gaps', async (t) => {
+  const { lane, slabs } = keptLane(6 * pageSize)
+  lane.page(pageSize)!.words[3] = 0
+  lane.take(2 * pageSize)
+  lane.page(3 * pageSize)!.words[3] = Meta.persistent | 1
+  for (let place = 4 * pageSize; place < 4 * pageSize + 26; place += 2) {
+    lane.take(place)
+    lane.remove(place)
+  }
+  t.equal(lane.chill(0, 10, 10, 5 * pageSize * 10 + 1, slabs), 1)
+  t.equal(lane.nextCold(0)!.pageNumber, 0)
+})
+
+t.test('lane - agrees with a sorted list while pages leave and come back', async (t) => {
+  await forSeeds(t, 10, (random) => {
+    const { lane, slabs, push } = keptLane(0)
+    const ready = new Set<number>()
+    const away = new Set<number>()
+    const first = (): number => {
+      for (;;) {
+        const place = lane.firstReady()
+        if (place !== isCold) return place
+        warm(lane, lane.nextCold(lane.readyPage)!, slabs, (place) => ready.has(place))
+      }
+    }
+    for (let step = 0; step < 1_500; step++) {
+      const dice = random.below(12)
+      if (dice < (step % 600 < 400 ? 3 : 1)) for (let i = random.below(700); i >= 0; i--) ready.add(push())
+      else if (dice < 7) {
+        for (let i = random.below(300); i >= 0 && ready.size > 0; i--) {
+          const place = first()
+          assert(ready.delete(place), `place ${place}`)
+          lane.take(place)
+          away.add(place)
+        }
+      } else if (dice < 11) {
+        for (const place of [...away].slice(0, random.below(300))) {
+          away.delete(place)
+          if (random.chance(0.02)) {
+            lane.putBack(place)
+            ready.add(place)
+          } else {
+            const { words } = lane.page(place)!
+            slabs.release(words[(place % pageSize) * 4]!, 1)
+            lane.remove(place)
+          }
+        }
+      } else {
+        if (random.chance(0.5)) lane.endPage()
+        lane.chill(random.chance(0.5) ? 0 : lane.readyPage + 1, 5, 50, Infinity, slabs)
+      }
+      if (step % 20 === 0) {
+        lane.invariants()
+        slabs.invariants()
+      }
+      assert.equal(lane.liveCount, ready.size + away.size)
+    }
+    const rest: number[] = []
+    for (let place = first(); place >= 0; place = first()) {
+      lane.take(place)
+      rest.push(place)
+    }
+    assert.deepEqual(
+      rest,
+      [...ready].sort((a, b) => a - b),
+    )
   })
 })
