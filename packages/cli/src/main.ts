@@ -13,6 +13,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
     'serve',
     async () => import('./serve/serve.js').then(({ serve, serveHelp }) => ({ help: serveHelp, run: (args, io) => serve(args, io) })),
   ],
+  ['inspect', async () => import('./inspect.js').then(({ inspect, inspectHelp }) => ({ help: inspectHelp, run: inspect }))],
   ['debug', async () => import('./debug/debug.js').then(({ debug, debugHelp }) => ({ help: debugHelp, run: debug }))],
   [
     'hash-password',
