@@ -36,6 +36,12 @@ export class Victim {
     return memory
   }
 
+  /** Every thread of its pool has hashed a password: the allocator keeps what each of them worked in. */
+  async hash(): Promise<void> {
+    this.#child.send('hash')
+    await once(this.#child, 'message')
+  }
+
   get isAlive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
