@@ -39,7 +39,12 @@ export class BrokerRecorder implements Receiver {
   readonly gets: string[] = []
 
   queue(name: string, options: Partial<QueueOptions> = {}, owner = 0): Queue {
-    return this.broker.makeQueue(this.host, name, { durable: false, exclusive: false, autoDelete: false, expiresMs: undefined, ...options }, owner)
+    return this.broker.makeQueue(
+      this.host,
+      name,
+      { durable: false, exclusive: false, autoDelete: false, expiresMs: undefined, ...options },
+      owner,
+    )
   }
 
   consume(queue: string, options: Partial<ConsumerOptions> = {}): Consumer {
@@ -49,7 +54,16 @@ export class BrokerRecorder implements Receiver {
   }
 
   tryConsume(queue: string, options: Partial<ConsumerOptions> = {}): Consumer | Refusal {
-    const all = { id: 1, ack: 'manual' as const, prefetch: 100, prefetchSize: 1 << 20, exclusive: false, priority: 0, once: false, ...options }
+    const all = {
+      id: 1,
+      ack: 'manual' as const,
+      prefetch: 100,
+      prefetchSize: 1 << 20,
+      exclusive: false,
+      priority: 0,
+      once: false,
+      ...options,
+    }
     return this.broker.consume(this.host, 7, queue, this, all)
   }
 

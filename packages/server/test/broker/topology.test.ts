@@ -41,7 +41,11 @@ t.test('topology - a different declare is refused with every difference, and cha
       { option: 'autoDelete', wanted: true, actual: false },
     ],
   })
-  t.match(topology.checkExchange(recorder.broker, recorder.asker, 'x'), { type: 'topic', autoDelete: false, durable: false }, 'durable is what is so, not what was asked')
+  t.match(
+    topology.checkExchange(recorder.broker, recorder.asker, 'x'),
+    { type: 'topic', autoDelete: false, durable: false },
+    'durable is what is so, not what was asked',
+  )
   topology.declareQueue(recorder.broker, recorder.asker, 'q', queueOptions)
   const queue = topology.declareQueue(recorder.broker, recorder.asker, 'q', { ...queueOptions, expiresMs: 5_000 })
   t.same((queue as Refusal).details, { differences: [{ option: 'expiresMs', wanted: 5_000, actual: null }] })
@@ -143,8 +147,14 @@ t.test('topology - conditions of delete are kept', async (t) => {
   t.equal(refusal(topology.deleteQueue(recorder.broker, recorder.asker, 'q', { ifUnused: false, ifEmpty: true })), 'preconditionFailed')
   recorder.consume('q')
   t.equal(refusal(topology.deleteQueue(recorder.broker, recorder.asker, 'q', { ifUnused: true, ifEmpty: false })), 'preconditionFailed')
-  t.same(topology.deleteQueue(recorder.broker, recorder.asker, 'q', { ifUnused: false, ifEmpty: false }), { deleted: true, messageCount: 1 })
-  t.same(topology.deleteQueue(recorder.broker, recorder.asker, 'q', { ifUnused: false, ifEmpty: false }), { deleted: false, messageCount: 0 })
+  t.same(topology.deleteQueue(recorder.broker, recorder.asker, 'q', { ifUnused: false, ifEmpty: false }), {
+    deleted: true,
+    messageCount: 1,
+  })
+  t.same(topology.deleteQueue(recorder.broker, recorder.asker, 'q', { ifUnused: false, ifEmpty: false }), {
+    deleted: false,
+    messageCount: 0,
+  })
   t.same(topology.deleteExchange(recorder.asker, 'x', true), { deleted: true })
 })
 

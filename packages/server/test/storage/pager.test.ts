@@ -127,7 +127,8 @@ t.test('pager - the same while it is published to and consumed, by two queues at
   const got: Delivery[][] = [[], []]
   let next = 60_000
   do {
-    if (next < 80_000) for (const name of queues) for (let i = 0; i < 250; i++) recorder.publish('', name, `${next + i} `.padEnd(200), undefined, true)
+    if (next < 80_000)
+      for (const name of queues) for (let i = 0; i < 250; i++) recorder.publish('', name, `${next + i} `.padEnd(200), undefined, true)
     next += 250
     for (const delivery of recorder.turn(turnMs)) {
       got[delivery.consumer.id - 1]!.push(delivery)
@@ -203,7 +204,13 @@ t.test('pager - queues whose messages lie among one another are read together', 
 t.test('pager - a fan-out is kept once and comes back to each queue', async (t) => {
   const recorder = new PagedRecorder()
   const names = ['a', 'b', 'c']
-  const exchange = recorder.host.addExchange('all', { type: 'fanout', durable: true, autoDelete: false, internal: false, alternate: undefined })
+  const exchange = recorder.host.addExchange('all', {
+    type: 'fanout',
+    durable: true,
+    autoDelete: false,
+    internal: false,
+    alternate: undefined,
+  })
   for (const name of names) recorder.host.bind(exchange, { key: '', headers: undefined, match: undefined, target: recorder.queue(name) })
   for (let i = 0; i < 3_000; i++) recorder.publish('all', '', `${i}`, undefined, true)
   recorder.turn()
@@ -272,7 +279,10 @@ t.test('pager - messages that the log has no more are named and counted, the oth
   const missing = range(0, 5_000).filter((i) => !all.includes(i))
   t.equal(missing.length, 100)
   t.same(missing, range(missing[0]!, missing[0]! + 100), 'those of the block that cannot be read')
-  t.same(all, [...all].sort((a, b) => a - b))
+  t.same(
+    all,
+    [...all].sort((a, b) => a - b),
+  )
   t.match(queue, { readyCount: 0, liveCount: 0, readySize: 0, liveSize: 0 })
   t.equal(queue.counters.lost, 100)
   sumsAgree(queue)
@@ -349,7 +359,10 @@ t.test('pager - random leaving, coming back, restarting and settling never loses
     }
     recorder.broker.cancel(consumer)
     for (const delivery of held) recorder.settle(delivery, Outcome.requeue)
-    assert.deepEqual(numbers(drain(recorder, 'q')), [...there].sort((a, b) => a - b))
+    assert.deepEqual(
+      numbers(drain(recorder, 'q')),
+      [...there].sort((a, b) => a - b),
+    )
     assert.deepEqual(recorder.reports, [])
   })
 })

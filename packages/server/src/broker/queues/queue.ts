@@ -255,7 +255,8 @@ export class Queue implements Timed, DeliverySource {
     let count = 0
     let cold = this.#lane.nextCold(0)
     for (let place = this.#lane.seek(0); place >= 0; place = this.#lane.seek(place + 1)) {
-      for (; cold !== undefined && cold.pageNumber * pageSize < place; cold = this.#lane.nextCold(cold.pageNumber)) count += this.#purgeCold(cold)
+      for (; cold !== undefined && cold.pageNumber * pageSize < place; cold = this.#lane.nextCold(cold.pageNumber))
+        count += this.#purgeCold(cold)
       const words = this.#lane.page(place)!.words
       const at = (place & (pageSize - 1)) << 2
       const meta = words[at + 3]!
