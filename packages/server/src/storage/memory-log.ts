@@ -223,8 +223,14 @@ export class MemoryLog implements Log {
     if (snapshot.through > this.#synced) this.#sync()
     const look = (): void => {
       if (this.#isClosed) return
-      if (this.#isFenced() || this.#failed !== undefined) return done(new Error(`the log has failed: ${this.#failed}`))
-      if (this.#synced < snapshot.through) return this.#options.later(0, look)
+      if (this.#isFenced() || this.#failed !== undefined) {
+        done(new Error(`the log has failed: ${this.#failed}`))
+        return
+      }
+      if (this.#synced < snapshot.through) {
+        this.#options.later(0, look)
+        return
+      }
       this.#store.snapshot = saved
       done(undefined)
     }

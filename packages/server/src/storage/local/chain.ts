@@ -27,7 +27,8 @@ export interface Stretch {
   durable: number
   /** Where its last append begins, the engine's own blocks among them. */
   lastAt: number
-  /** Where the last one begins that readers see; -1: there is none. */
+  /** Where the first and the last one begin that readers see; -1: there is none. */
+  firstReadAt: number
   lastReadAt: number
 }
 
@@ -188,11 +189,25 @@ class ChainFinder {
     while (cursor.read(at) && cursor.number === this.#number && cursor.epoch >= this.#epoch) {
       const { number, epoch, flags, durable } = cursor
       if (stretch === undefined) {
-        stretch = { segment, from, to: at, firstNumber: number, lastNumber: 0, lastEpoch: 0, durable: 0, lastAt: at, lastReadAt: -1 }
+        stretch = {
+          segment,
+          from,
+          to: at,
+          firstNumber: number,
+          lastNumber: 0,
+          lastEpoch: 0,
+          durable: 0,
+          lastAt: at,
+          firstReadAt: -1,
+          lastReadAt: -1,
+        }
         this.#stretches.push(stretch)
       }
       if ((flags & BlockFlag.continuation) === 0) stretch.lastAt = at
-      if ((flags & (BlockFlag.continuation | engineFlags)) === 0) stretch.lastReadAt = at
+      if ((flags & (BlockFlag.continuation | engineFlags)) === 0) {
+        if (stretch.firstReadAt < 0) stretch.firstReadAt = at
+        stretch.lastReadAt = at
+      }
       if ((flags & BlockFlag.dropped) !== 0) this.#noteDropped(cursor.payload)
       at += cursor.size
       stretch.to = at
@@ -236,7 +251,10 @@ class ChainFinder {
       if ((cursor.flags & BlockFlag.continued) === 0) return
       this.#tear(last.segment, last.lastAt, 'an append that was begun here was not ended')
       const { number } = firstOf(last.segment, last.lastAt)
-      if (last.lastAt > last.from) return cutBefore(last, number)
+      if (last.lastAt > last.from) {
+        cutBefore(last, number)
+        return
+      }
       this.#stretches.pop()
     }
   }
@@ -298,6 +316,7 @@ function cutBefore(stretch: Stretch, number: number): void {
   stretch.to = at
   stretch.lastAt = lastAt
   stretch.lastReadAt = lastReadAt
+  if (lastReadAt < 0) stretch.firstReadAt = -1
   stretch.lastNumber = number - 1
   stretch.lastEpoch = lastEpoch
   stretch.durable = durable

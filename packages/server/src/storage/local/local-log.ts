@@ -60,6 +60,7 @@ interface Mark {
   readonly number: number
   readonly segment: Segment | undefined
   readonly end: number
+  readonly firstAt: number
   readonly lastAt: number
 }
 
@@ -162,7 +163,10 @@ export class LocalLog implements Log {
       segment.file.write(this.#out, segment.end)
       this.#out.length = 0
       if (segment.isEmpty) segment.firstNumber = this.#number + 1
-      if (flags === 0) segment.lastAt = segment.end
+      if (flags === 0) {
+        if (!segment.isRead) segment.firstAt = segment.end
+        segment.lastAt = segment.end
+      }
       segment.end += diskSize
       this.#number += count
       segment.lastNumber = this.#number
@@ -265,7 +269,14 @@ export class LocalLog implements Log {
 
   #mark(): Mark {
     const segment = this.#current
-    return { position: this.#written, number: this.#number, segment, end: segment?.end ?? 0, lastAt: segment?.lastAt ?? 0 }
+    return {
+      position: this.#written,
+      number: this.#number,
+      segment,
+      end: segment?.end ?? 0,
+      firstAt: segment?.firstAt ?? -1,
+      lastAt: segment?.lastAt ?? -1,
+    }
   }
 
   get #isAllSynced(): boolean {
@@ -380,13 +391,14 @@ export class LocalLog implements Log {
 
   /** What is not synced is not there any more. Descriptors of files that may have failed are given up. */
   #cutToSynced(): void {
-    const { segment: last, end, lastAt, number } = this.#synced
+    const { segment: last, end, firstAt, lastAt, number } = this.#synced
     for (const segment of [...this.#segments]) {
       segment.isDirty = false
       if (last !== undefined && segment.id < last.id) continue
       segment.close()
       if (segment.id === last?.id) {
         segment.end = end
+        segment.firstAt = firstAt
         segment.lastAt = lastAt
         segment.lastNumber = end === 0 ? 0 : number
         continue
@@ -509,7 +521,8 @@ export class LocalLog implements Log {
   }
 
   segments(): LogSegment[] {
-    return this.#segments.filter(({ isEmpty }) => !isEmpty).map(({ id, first, last, end }) => ({ id, first, last, size: end }))
+    const listed = this.#segments.filter((segment) => segment.isRead || (segment !== this.#current && !segment.isEmpty))
+    return listed.map(({ id, first, last, end }) => ({ id, first, last, size: end }))
   }
 
   drop(id: SegmentId): void {

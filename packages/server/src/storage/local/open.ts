@@ -133,10 +133,11 @@ function cut(disk: Disk, head: SnapshotHead | undefined, chain: Chain, segments:
     segment.close()
     disk.remove(segment.name)
   }
-  for (const { segment, to, firstNumber, lastNumber, lastReadAt } of chain.stretches) {
+  for (const { segment, to, firstNumber, lastNumber, firstReadAt, lastReadAt } of chain.stretches) {
     if (segment.isEmpty) segment.firstNumber = firstNumber
     segment.lastNumber = lastNumber
     segment.end = to
+    if (!segment.isRead) segment.firstAt = firstReadAt
     if (lastReadAt >= 0) segment.lastAt = lastReadAt
   }
   const kept = segments.filter(({ id }) => id <= last)

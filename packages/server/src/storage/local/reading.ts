@@ -76,8 +76,14 @@ class Reading {
     }
     const bytes = Buffer.allocUnsafeSlow(count)
     const told = (error: DiskError | undefined, read: number): void => {
-      if (!this.#place.has(segment)) return this.#goOn(segment)
-      if (error !== undefined) return this.#fail(segment, at, error.message)
+      if (!this.#place.has(segment)) {
+        this.#goOn(segment)
+        return
+      }
+      if (error !== undefined) {
+        this.#fail(segment, at, error.message)
+        return
+      }
       this.#take(segment, at, bytes.subarray(0, read), end)
     }
     try {
@@ -99,10 +105,15 @@ class Reading {
       }
       const isAll = start + bytes.length >= end
       if (size < 0 && !isAll) {
-        if (this.#blocks.length > 0) return this.#end(positionOf(segment.id, start + index))
-        return this.#read(segment, start + index, Math.max(bytes.length * 2, 2 * blockSizeMax))
+        if (this.#blocks.length > 0) {
+          this.#end(positionOf(segment.id, start + index))
+          return
+        }
+        this.#read(segment, start + index, Math.max(bytes.length * 2, 2 * blockSizeMax))
+        return
       }
-      return this.#damaged(segment, start + index, end)
+      this.#damaged(segment, start + index, end)
+      return
     }
     const next = start + index
     if (next < end && this.#blocks.length === 0) this.#read(segment, next, this.#size)
@@ -173,8 +184,14 @@ class Reading {
   /** At the end of a segment: in the next one, if nothing has been found yet. */
   #goOn(segment: Segment): void {
     const next = this.#place.segmentFrom(segment.id + 1)
-    if (next === undefined || next.isEmpty) return this.#end(undefined)
-    if (this.#blocks.length > 0 || this.#damage.length > 0) return this.#end(next.first)
+    if (next === undefined || next.isEmpty) {
+      this.#end(undefined)
+      return
+    }
+    if (this.#blocks.length > 0 || this.#damage.length > 0) {
+      this.#end(next.first)
+      return
+    }
     this.#later(() => this.#read(next, 0, this.#size))
   }
 

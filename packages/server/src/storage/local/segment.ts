@@ -20,7 +20,8 @@ export function offsetOf(position: number): number {
 /** As it stands in a snapshot. */
 export interface SegmentJson {
   readonly id: number
-  /** Offset of the last append; 0 if there is none. */
+  /** Offsets of the first and the last append that readers see; -1: there is none. */
+  readonly firstAt: number
   readonly lastAt: number
   /** Behind its last block. */
   readonly end: number
@@ -36,7 +37,8 @@ export class Segment {
   #fileSize = -1
   /** Bytes that it may take. */
   capacity: number
-  lastAt = 0
+  firstAt = -1
+  lastAt = -1
   end = 0
   firstNumber = 0
   lastNumber = 0
@@ -51,6 +53,7 @@ export class Segment {
 
   static from(disk: Disk, json: SegmentJson): Segment {
     const segment = new Segment(disk, json.id, json.end)
+    segment.firstAt = json.firstAt
     segment.lastAt = json.lastAt
     segment.end = json.end
     segment.firstNumber = json.firstNumber
@@ -78,12 +81,17 @@ export class Segment {
     return this.lastNumber === 0
   }
 
+  /** Whether readers see something in it. */
+  get isRead(): boolean {
+    return this.firstAt >= 0
+  }
+
   get first(): number {
-    return positionOf(this.id, 0)
+    return positionOf(this.id, Math.max(0, this.firstAt))
   }
 
   get last(): number {
-    return positionOf(this.id, this.lastAt)
+    return positionOf(this.id, Math.max(0, this.lastAt))
   }
 
   /** The descriptor is given up; the next one is another. */
@@ -94,7 +102,7 @@ export class Segment {
   }
 
   toJson(): SegmentJson {
-    const { id, lastAt, end, firstNumber, lastNumber } = this
-    return { id, lastAt, end, firstNumber, lastNumber }
+    const { id, firstAt, lastAt, end, firstNumber, lastNumber } = this
+    return { id, firstAt, lastAt, end, firstNumber, lastNumber }
   }
 }
