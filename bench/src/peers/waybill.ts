@@ -5,6 +5,7 @@
  * it runs by default: transient messages do not touch it.
  */
 import { type Connection, connect, type Message, type Publisher, type PublishOptions } from '@waybill/client'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BrokerProcess, freePort } from '../broker-process.js'
 import { clientVersion } from './installed.js'
@@ -31,7 +32,7 @@ export const waybill: Peer = {
   version: () => clientVersion('@waybill/server').split(' ')[1],
   async start(directory) {
     const port = await freePort()
-    const serve = ['serve', '--host', '127.0.0.1', '--port', String(port)]
+    const serve = ['serve', '--host', '127.0.0.1', '--port', String(port), '--data', join(directory, 'data')]
     const args = [...(process.env.BENCH_NODE_ARGS?.split(' ') ?? []), command, ...serve]
     return RunningBroker.start(`waybill://127.0.0.1:${port}`, () =>
       BrokerProcess.start({ command: process.execPath, args, directory, port }),

@@ -16,7 +16,8 @@ export interface Traffic {
 
 export function trafficOf(workload: Throughput, peer: Peer): Traffic {
   if (workload.shape === 'queue') {
-    return { layout: benchQueue(workload.durable), lanes: 1, gapless: true, keys: ['bench'], deliveries: Uint16Array.of(1) }
+    const layout = benchQueue(workload.durable)
+    return { layout, lanes: 1, gapless: true, keys: [layout.queue], deliveries: Uint16Array.of(1) }
   }
   if (workload.shape === 'fanout') {
     const queues = queueNames(fanoutQueues)
@@ -39,7 +40,7 @@ export function trafficOf(workload: Throughput, peer: Peer): Traffic {
 
 /** The one queue of most workloads. */
 export function benchQueue(durable: boolean) {
-  return { kind: 'queue', queue: 'bench', durable } as const
+  return { kind: 'queue', queue: durable ? 'bench-durable' : 'bench', durable } as const
 }
 
 function queueNames(count: number): string[] {
