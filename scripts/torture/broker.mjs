@@ -168,9 +168,9 @@ function areStopped(pid) {
  * A port that is free, and is not one that the system gives to those who connect: a client that tries again and again to reach a broker that
  * is not there must not meet itself.
  */
-export async function freePort(random) {
+export async function freePort() {
   for (;;) {
-    const port = random.whole(20_000, 29_999)
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
     const server = createServer()
     const isFree = await new Promise((resolve) => {
       server.once('error', () => resolve(false))

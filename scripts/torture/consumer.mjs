@@ -72,10 +72,13 @@ export class Consumer {
     else this.#ack(message, said)
   }
 
-  #ack(message, said) {
+  /** Whoever keeps the ledger has it in his hands before the broker hears of it; who writes to another process waits for that. */
+  async #ack(message, said) {
     if (message.signal.aborted) return
-    this.#told.acked(this.#queue, said)
-    this.#acked.push(said)
+    const session = this.#session
+    const heard = this.#told.acked(this.#queue, said)
+    if (heard !== undefined) await heard
+    if (session === this.#session) this.#acked.push(said)
     message.ack()
   }
 

@@ -60,7 +60,8 @@ async function main(url, queue, seed) {
         tell({ what: 'delivered', message: { content, redelivered, id } })
         return readBody(content)
       },
-      acked: (_queue, said) => tell({ what: 'acked', said }),
+      // What the system has will be read, even when this process has ended.
+      acked: (_queue, said) => new Promise((resolve) => process.send({ what: 'acked', said }, resolve)),
       answered: (_queue, said) => tell({ what: 'answered', said }),
       ended: (_queue, reason) => tell({ what: 'ended', reason }),
     },

@@ -49,7 +49,7 @@ export async function scenario(
     closing.add(() => rmSync(home, { recursive: true, force: true }))
     const data = place === undefined ? join(home, 'data') : await place(home, closing)
     const broker = new BrokerProcess({
-      port: await freePort(random),
+      port: await freePort(),
       data,
       flags: [...context.flags, ...flags],
       env,

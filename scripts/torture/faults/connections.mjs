@@ -12,7 +12,7 @@ export const cutConnections = {
     let proxy
     const through = async (target, closing) => {
       proxy = new CuttingProxy(target, context.random.fork())
-      const port = await freePort(context.random)
+      const port = await freePort()
       await proxy.listen(port)
       closing.add(() => proxy.close())
       return `waybill://127.0.0.1:${port}`

@@ -18,26 +18,30 @@ export const powerCut = {
       closing.add(() => image.close())
       return join(image.folder, 'data')
     }
-    return scenario(context, { name: this.name, strict: true, place }, async ({ broker, load, random, report, home }) => {
-      for (; report.times < amount; report.times++) {
-        await sleep(random.whole(200, 2_000))
-        if (random.chance(0.2)) {
-          load.setConsuming(false)
-          await sleep(random.whole(300, 1_000))
+    return scenario(
+      context,
+      { name: this.name, strict: true, place, flags: ['--disk-free-min', '0'] },
+      async ({ broker, load, random, report, home }) => {
+        for (; report.times < amount; report.times++) {
+          await sleep(random.whole(200, 2_000))
+          if (random.chance(0.2)) {
+            load.setConsuming(false)
+            await sleep(random.whole(300, 1_000))
+          }
+          await broker.pause()
+          const copy = image.copy(home, `disk-${report.times + 1}`)
+          await broker.kill()
+          image.close()
+          image = copy
+          image.mount()
+          broker.data = join(image.folder, 'data')
+          const began = performance.now()
+          const delivery = load.next('delivery')
+          await broker.start()
+          load.setConsuming(true)
+          report.restartMs.push((await delivery) - began)
         }
-        await broker.pause()
-        const copy = image.copy(home, `disk-${report.times + 1}`)
-        await broker.kill()
-        image.close()
-        image = copy
-        image.mount()
-        broker.data = join(image.folder, 'data')
-        const began = performance.now()
-        const delivery = load.next('delivery')
-        await broker.start()
-        load.setConsuming(true)
-        report.restartMs.push((await delivery) - began)
-      }
-    })
+      },
+    )
   },
 }
