@@ -1,10 +1,11 @@
 /**
- * What the four parts play on: the broker, the programs that they start, a directory for files. However the demo ends,
- * `clear` ends every process and removes every file that came from here.
+ * What the four parts play on: the broker, which they kill now and then, the programs that they start, directories for files.
+ * However the demo ends, `clear` ends every process and removes every file that came from here.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Patience } from './patience.js'
 import { Program } from './programs.js'
 
 export class Stage {
@@ -12,8 +13,10 @@ export class Stage {
   readonly #programs = new Set<Program>()
   readonly #directories: string[] = []
   readonly #closers: (() => Promise<void>)[] = []
-  readonly #waiting = new Set<() => void>()
+  readonly #patience = new Patience()
   #broker = ''
+  /** Where the broker keeps what is durable. */
+  #data = ''
   #brokerProgram: Program | undefined
 
   constructor(say: (line: string) => void) {
@@ -26,8 +29,20 @@ export class Stage {
   }
 
   async openBroker(): Promise<void> {
-    this.#brokerProgram = await this.start('broker.js', ['--port', '0'])
-    this.#broker = addressIn(this.#brokerProgram)
+    this.#data = this.directory()
+    await this.#runBroker('0')
+    this.#broker = addressIn(this.#brokerProgram!)
+  }
+
+  /**
+   * Ends the broker as `kill -9` does, and starts it again at the same address on what it has kept. Resolves with the ms that it was
+   * away; the process is killed when this returns.
+   */
+  async crashBroker(): Promise<number> {
+    const began = performance.now()
+    await this.#brokerProgram!.kill()
+    await this.#runBroker(new URL(this.#broker).port)
+    return Math.round(performance.now() - began)
   }
 
   /** Ends what the applications still hold, then the broker. Rejects, with the reason, if that broke down before or does now. */
@@ -38,11 +53,7 @@ export class Stage {
 
   /** A program beside the broker, told where the broker is. Whoever waits with `until` looks again at each line it prints. */
   async start(name: string, args: readonly string[] = []): Promise<Program> {
-    const toBroker = this.#broker === '' ? [] : ['--broker', this.#broker]
-    const program = new Program(name, [...toBroker, ...args], () => this.notify())
-    this.#programs.add(program)
-    await program.ready()
-    return program
+    return this.#run(name, this.#broker === '' ? args : ['--broker', this.#broker, ...args])
   }
 
   /** A new directory. It is made and noted in one step, so that no signal finds it made and not noted. */
@@ -59,27 +70,12 @@ export class Stage {
 
   /** Something has happened. */
   notify(): void {
-    for (const look of this.#waiting) look()
+    this.#patience.notify()
   }
 
-  /**
-   * Resolves as soon as `isSo`, or after `patienceMs` all the same: who waits in vain goes on to the sum, and the sum
-   * says what is missing.
-   */
-  async until(isSo: () => boolean, patienceMs = 12_000): Promise<void> {
-    if (isSo()) return
-    await new Promise<void>((resolve) => {
-      const stop = () => {
-        clearTimeout(timer)
-        this.#waiting.delete(look)
-        resolve()
-      }
-      const look = () => {
-        if (isSo()) stop()
-      }
-      const timer = setTimeout(stop, patienceMs)
-      this.#waiting.add(look)
-    })
+  /** See Patience. */
+  until(isSo: () => boolean, patienceMs?: number): Promise<void> {
+    return this.#patience.until(isSo, patienceMs)
   }
 
   /** Ends the applications, last started first and the broker last. */
@@ -94,6 +90,17 @@ export class Stage {
   clearAtOnce(): void {
     for (const program of this.#programs) void program.kill()
     for (const path of this.#directories.splice(0)) rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  async #runBroker(port: string): Promise<void> {
+    this.#brokerProgram = await this.#run('broker.js', ['--port', port, '--data', this.#data])
+  }
+
+  async #run(name: string, args: readonly string[]): Promise<Program> {
+    const program = new Program(name, args, () => this.notify())
+    this.#programs.add(program)
+    await program.ready()
+    return program
   }
 
   async #closeAll(): Promise<void> {

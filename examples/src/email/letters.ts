@@ -1,11 +1,11 @@
-/** What the mails say. A letter is made from its job alone, so that every try to send it makes the same one. */
+/** What the mails say. A letter is made from its job alone, so that every try to send it makes the same one but for `delivery`. */
 import type { EmailJob } from './jobs.js'
 import type { Mail } from './message.js'
 
 const office = { name: 'The Post Office', address: 'office@waybill.example' }
 const hour = 60 * 60 * 1000
 
-export function letterFor(job: EmailJob, id: string): Mail {
+export function letterFor(job: EmailJob, id: string, delivery: string): Mail {
   const { subject, lines } = job.kind === 'welcome' ? welcome(job) : reset(job)
   return {
     from: office,
@@ -14,6 +14,7 @@ export function letterFor(job: EmailJob, id: string): Mail {
     text: [`Hello ${job.to.name},`, '', ...lines, '', '... and all the best', 'The Post Office', ''].join('\n'),
     date: new Date(job.at),
     messageId: `${id}@waybill.example`,
+    delivery,
   }
 }
 

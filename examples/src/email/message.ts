@@ -17,6 +17,8 @@ export interface Mail {
   readonly date: Date
   /** Without angle brackets: `something@host`. Equal for every try to send this mail. */
   readonly messageId: string
+  /** For who looks into a mail that came twice: the delivery of the job that it was made from. */
+  readonly delivery: string
 }
 
 export interface Mailbox {
@@ -37,6 +39,7 @@ export function compose(mail: Mail): string {
     header('Subject', subject(mail.subject)),
     header('Date', [mail.date.toUTCString().replace('GMT', '+0000')]),
     header('Message-ID', [`<${clean(mail.messageId)}>`]),
+    header('X-Delivery', [clean(mail.delivery)]),
     header('MIME-Version', ['1.0']),
     header('Content-Type', ['text/plain; charset=utf-8']),
     header('Content-Transfer-Encoding', ['quoted-printable']),

@@ -22,7 +22,8 @@ async function main(): Promise<void> {
   await connection.consume(
     'emails',
     async (message) => {
-      const letter = letterFor(message.body, message.id)
+      const { id, redelivered, properties } = message
+      const letter = letterFor(message.body, properties.messageId ?? id, redelivered ? `${id} again` : id)
       const envelope = { from: letter.from.address, to: letter.to.address }
       try {
         await deliver(compose(letter), envelope, { host, port: Number(port), signal: message.signal })

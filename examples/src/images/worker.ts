@@ -4,7 +4,7 @@
  *
  *     node examples/dist/images/worker.js --dir pictures [--broker waybill://localhost:7670]
  */
-import { readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type Message, RejectError } from '@waybill/client'
 import { options, run, whenAsked } from '../program.js'
@@ -24,22 +24,26 @@ async function main(): Promise<void> {
   console.log(`looking after the pictures in ${dir}`)
 }
 
-async function work({ body: { name }, signal, deliveryCount }: Message<PictureJob>, dir: string): Promise<void> {
-  console.log(`begin ${name}${deliveryCount > 1 ? ' again' : ''}`)
+async function work({ id, body: { name }, signal, redelivered }: Message<PictureJob>, dir: string): Promise<void> {
+  console.log(`begin ${name} ${id}${redelivered ? ' again' : ''}`)
   const path = join(dir, name)
-  const partOf = (delivery: number) => `${path}.${delivery}.part`
-  for (let earlier = 1; earlier < deliveryCount; earlier++) await rm(partOf(earlier), { force: true }) // of one that was killed
-
   try {
     const before = await readFile(path)
     const after = await shrink(before, { signal })
-    if (after !== before) await replaceFile(path, after, partOf(deliveryCount))
+    if (after !== before) await replaceFile(path, after, `${path}.${process.pid}.part`)
+    if (redelivered) await clearParts(dir, name)
     console.log(`done ${name} ${before.length} ${after.length}`)
   } catch (error) {
     if (error instanceof PngError) throw new RejectError(`${name}: ${error.message}`)
     if (isMissing(error)) throw new RejectError(`${name} is no longer there`)
     throw error
   }
+}
+
+/** Whoever had the job before and was killed may have left a part; whoever still works on one has lost the job, and will not miss it. */
+async function clearParts(dir: string, name: string): Promise<void> {
+  const parts = (await readdir(dir)).filter((file) => file.startsWith(`${name}.`) && file.endsWith('.part'))
+  for (const part of parts) await rm(join(dir, part), { force: true })
 }
 
 function isMissing(error: unknown): boolean {

@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   const connection = await connect<Shop>(broker, { name: 'shop' })
   try {
     await declareShop(connection)
-    for (const line of printed(await tradeForADay(connection, makeEvents(Number(count))))) console.log(line)
+    for (const line of printed(await tradeForADay(connection, [...makeEvents(Number(count))]))) console.log(line)
   } finally {
     await connection.close()
   }

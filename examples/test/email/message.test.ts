@@ -12,6 +12,7 @@ function mail(options: Partial<Mail> = {}): Mail {
     text: 'Hello\n',
     date: new Date(Date.UTC(2026, 4, 17, 12, 30)),
     messageId: '7-42@waybill.example',
+    delivery: '7-42 again',
     ...options,
   }
 }
@@ -25,6 +26,7 @@ t.test('message - a plain mail, byte by byte', async (t) => {
       'Subject: Welcome',
       'Date: Sun, 17 May 2026 12:30:00 +0000',
       'Message-ID: <7-42@waybill.example>',
+      'X-Delivery: 7-42 again',
       'MIME-Version: 1.0',
       'Content-Type: text/plain; charset=utf-8',
       'Content-Transfer-Encoding: quoted-printable',
@@ -83,7 +85,7 @@ t.test('message - whatever is written is read again, in ASCII and in lines of at
 
 t.test('message - nothing that a visitor types becomes a header of its own', async (t) => {
   const evil = 'Ann\r\nBcc: everybody@example.org\r\n\r\nbuy'
-  const source = compose(mail({ to: { name: evil, address: 'ann@example.org' }, subject: evil, messageId: `1\r\n${evil}` }))
+  const source = compose(mail({ to: { name: evil, address: 'ann@example.org' }, subject: evil, messageId: `1\r\n${evil}`, delivery: evil }))
   t.same([...read(source).headers.keys()], [...read(compose(mail())).headers.keys()])
 })
 
@@ -95,8 +97,8 @@ t.test('quoted-printable - a space at the end of a line is written out, and no s
 
 t.test('letters - the same job makes the same mail again', async (t) => {
   const job = { kind: 'reset', to: { name: 'Ann', address: 'ann@example.org' }, at: 1_779_000_000_000, token: 'abc' } as const
-  t.equal(compose(letterFor(job, '7-42')), compose(letterFor({ ...job }, '7-42')))
-  t.match(letterFor(job, '7-42').text, 'token=abc')
+  t.equal(compose(letterFor(job, '7-42', '1')), compose(letterFor({ ...job }, '7-42', '1')))
+  t.match(letterFor(job, '7-42', '1').text, 'token=abc')
 })
 
 t.test('email jobs - addresses that could say more than an address are refused', async (t) => {
