@@ -21,9 +21,10 @@ export class Copies {
   readonly #moved: MovedIndex
   #buffer = Buffer.allocUnsafeSlow(blockSize)
   #at = 0
-  /** Routes of the block so far, and the queues of the last one. */
-  #routeCount = 0
+  /** Numbers of the block's routes, by their queues; and the last of them. */
+  readonly #routes = new Map<string, number>()
   #queues = noQueues
+  #route = 0
   /** Of the run being written: where it begins, or -1, its first id, how many there are. */
   #run = -1
   #runFirst = 0
@@ -38,15 +39,16 @@ export class Copies {
 
   /** Adds the record at `from` to `to`. `queues`: the numbers of those that have it, u32 each, in bytes that stay. */
   add(id: number, queues: Uint8Array, bytes: Uint8Array, from: number, to: number): void {
+    // A block is found by its range of ids: one that goes back and forth would be found in vain.
+    if (id < this.#last) this.flush()
     const needed = 2 * entryHeaderSize + runHeaderSize + queues.length + to - from
     if (this.#at + needed > this.#buffer.length) {
       this.flush()
       if (needed > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(needed)
     }
-    const isSameRoute = this.#routeCount > 0 && Buffer.compare(queues, this.#queues) === 0
-    if (!isSameRoute || this.#run < 0 || id !== this.#runFirst + this.#runCount) {
+    if (this.#run < 0 || id !== this.#runFirst + this.#runCount || Buffer.compare(queues, this.#queues) !== 0) {
       this.#endRun()
-      if (!isSameRoute) this.#route(queues)
+      this.#setRoute(queues)
       this.#run = this.#at
       this.#runFirst = id
       this.#runCount = 0
@@ -68,24 +70,27 @@ export class Copies {
     this.size += this.#at
     if (this.#buffer.length > blockSize) this.#buffer = Buffer.allocUnsafeSlow(blockSize)
     this.#at = 0
-    this.#routeCount = 0
-    this.#queues = noQueues
+    this.#routes.clear()
     this.#first = Infinity
     this.#last = 0
   }
 
-  #route(queues: Uint8Array): void {
+  #setRoute(queues: Uint8Array): void {
+    this.#queues = queues
+    const key = Buffer.from(queues).toString('latin1')
+    const known = this.#routes.get(key)
+    this.#route = known ?? this.#routes.size
+    if (known !== undefined) return
+    this.#routes.set(key, this.#route)
     this.#at = writeEntryHeader(this.#buffer, this.#at, EntryKind.route, 0, queues.length)
     this.#buffer.set(queues, this.#at)
     this.#at += queues.length
-    this.#routeCount++
-    this.#queues = queues
   }
 
   #endRun(): void {
     if (this.#run < 0) return
     const recordsSize = this.#at - this.#run - entryHeaderSize - runHeaderSize
-    writeRunHeader(this.#buffer, this.#run, EntryFlag.moved, this.#runFirst, this.#routeCount - 1, this.#runCount, recordsSize)
+    writeRunHeader(this.#buffer, this.#run, EntryFlag.moved, this.#runFirst, this.#route, this.#runCount, recordsSize)
     this.#run = -1
   }
 }

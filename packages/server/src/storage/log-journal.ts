@@ -2,7 +2,7 @@
 /**
  * The journal on a log: what the core says in a turn is gathered, and written at its end as one block or a few, in the order
  *
- *     IDS ─▶ TOPOLOGY ─▶ ROUTE, RUN … ─▶ GONE          so that a queue is there before its messages, and a message before its end
+ *     IDS ─▶ TOPOLOGY ─▶ ROUTE, RUN … ─▶ GONE ─▶ DROP  so that a queue is there before its messages, and a message before its end
  *
  * A turn is a *batch*. Who has to wait for the disk waits for its batch: `gate` says which, `synced` how far the disk is. There is no timer and no
  * promise: what arrives while a sync is under way goes with the next one.
@@ -14,7 +14,7 @@
 import { writeU32, writeU64 } from '@waybill/protocol'
 import type { Journal, KeptRoute, TopologyChange } from '../broker/journal.js'
 import type { Slabs } from '../broker/store/slabs.js'
-import type { Log, Position } from '../ports/log.js'
+import type { Log, Position, SegmentId } from '../ports/log.js'
 import { BlockBuilder } from './block-builder.js'
 import {
   EntryKind,
@@ -54,6 +54,10 @@ export class LogJournal implements Journal {
   readonly index: IdIndex
   /** When the log has failed: every block behind it is lost. */
   lostFrom: Position = 0
+  /** Segments that are going to be given back: it has been said, or will be with this batch. */
+  readonly leaving = new Set<SegmentId>()
+  /** Bytes of records that queues have let go since the start. */
+  goneSize = 0
   /** Bytes appended since the start. */
   appendedSize = 0
   readonly #slabs: Slabs
@@ -61,6 +65,7 @@ export class LogJournal implements Journal {
   readonly #gathering: Gathering
   readonly #builder = new BlockBuilder()
   #changes: TopologyChange[] = []
+  #dropped: SegmentId[] = []
   #reservedId = 0
   #needsSync = false
   #lastPosition: Position = 0
@@ -116,12 +121,22 @@ export class LogJournal implements Journal {
   }
 
   gone(queue: number, place: number, count: number, firstId: number, lastId: number, size: number): void {
+    this.goneSize += size
     this.#gathering.gone(queue, place, count, firstId, lastId, size)
   }
 
   changed(change: TopologyChange): void {
     this.#needsSync = true
+    // Nobody says of each message that it goes with its queue: it may have been much.
+    if (change.op === 'deleteQueue') this.goneSize += 2 ** 36
     this.#changes.push(change)
+  }
+
+  /** A segment is needed no longer. */
+  dropped(segment: SegmentId): void {
+    this.#needsSync = true
+    this.leaving.add(segment)
+    this.#dropped.push(segment)
   }
 
   together(isBegun: boolean): void {
@@ -184,11 +199,14 @@ export class LogJournal implements Journal {
     this.#changes = []
     this.#writeRuns()
     this.#writeRanges()
+    this.#writeDropped()
     this.#append()
     this.#gathering.clear()
     const size = this.appendedSize - sizeBefore
     this.unsyncedSize += size
-    this.#pending.push({ batch: this.batch, position: this.#lastPosition, size, firstId })
+    // A failed log says where its last block lies, which may well be synced; this one is not there.
+    const position = this.log.progress().failed === undefined ? this.#lastPosition : Infinity
+    this.#pending.push({ batch: this.batch, position, size, firstId })
     this.batch++
     this.#needsSync = false
   }
@@ -198,6 +216,7 @@ export class LogJournal implements Journal {
     if (!this.hasWork) return
     this.#gathering.clear()
     this.#changes = []
+    this.#dropped = []
     this.#needsSync = false
     this.lost = this.batch++
   }
@@ -260,6 +279,15 @@ export class LogJournal implements Journal {
       at = writeGoneHeader(buffer, at, queue, end - i)
       for (; i < end; i++) at = writeGoneRange(buffer, at, rangeFirsts[i], rangeLasts[i], rangeCounts[i], rangeSizes[i])
     }
+  }
+
+  #writeDropped(): void {
+    for (const segment of this.#dropped) {
+      const at = this.#builder.reserve(entryHeaderSize + 4)
+      const { buffer } = this.#builder
+      writeU32(buffer, writeEntryHeader(buffer, at, EntryKind.drop, 0, 4), segment)
+    }
+    this.#dropped = []
   }
 
   #append(): void {

@@ -46,11 +46,18 @@ export class MovedIndex {
 
   /** Positions of the blocks that may hold a moved message with an id from `first` to `last`, rising. */
   find(first: number, last: number): Position[] {
-    const found: Position[] = []
+    return this.overlaps(first, last)
+      .map(({ position }) => position)
+      .sort((a, b) => a - b)
+  }
+
+  /** Entries whose range has an id from `first` to `last`, by their first ids. */
+  overlaps(first: number, last: number): MovedMark[] {
+    const found: MovedMark[] = []
     for (let i = this.#behind(last) - 1; i >= 0 && this.#reach[i] >= first; i--) {
-      if (this.#lasts[i] >= first) found.push(this.#positions[i])
+      if (this.#lasts[i] >= first) found.push({ first: this.#firsts[i], last: this.#lasts[i], position: this.#positions[i] })
     }
-    return found.sort((a, b) => a - b)
+    return found.reverse()
   }
 
   /** Forgets blocks whose position `isGone`. */

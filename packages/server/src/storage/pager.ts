@@ -13,7 +13,7 @@ import type { Broker, Pager as PagerPort } from '../broker/broker.js'
 import type { ColdPage } from '../broker/queues/cold-page.js'
 import type { Queue } from '../broker/queues/queue.js'
 import { Evictor } from '../broker/store/evictor.js'
-import type { Log, LogReading } from '../ports/log.js'
+import type { Log, LogReading, Position } from '../ports/log.js'
 import type { Logger } from '../ports/logger.js'
 import { EntryProblem, type EntrySink, readEntries, routeQueue, routeQueueCount } from './entries.js'
 import type { IdIndex } from './id-index.js'
@@ -83,6 +83,13 @@ export class Pager implements PagerPort, EntrySink {
     queue.isReading = true
     this.#waiting.add(queue)
     this.#begin()
+  }
+
+  /** Whether it reads, or is going to read, at such a position. */
+  isAt(isThere: (position: Position) => boolean): boolean {
+    if (this.#isUnderWay && isThere(this.#from)) return true
+    for (const read of this.#reads.values()) if (read.isAt(isThere)) return true
+    return false
   }
 
   /** In each turn, before messages are handed out: what has been read goes to its pages, after others have made room. */

@@ -62,6 +62,11 @@ export class QueueRead {
     return this.#cold === undefined
   }
 
+  /** Whether it is going to read at such a position. */
+  isAt(isThere: (position: Position) => boolean): boolean {
+    return isThere(this.position) || this.#movedTo.some(isThere)
+  }
+
   /** A piece of the log is there, from `from` to `next` (undefined: its end). False: the queue wants nothing of it. */
   begin(from: Position, next: Position | undefined): boolean {
     const { position } = this

@@ -87,7 +87,10 @@ export class Snapshots {
     const takenAt = now()
     const parts = encodeSnapshot({
       state: broker.durableState(journal.reservedId),
-      segments: log.segments().map(({ id }) => id),
+      segments: log
+        .segments()
+        .map(({ id }) => id)
+        .filter((id) => !journal.leaving.has(id)),
       index: journal.index,
       moved,
     })

@@ -9,6 +9,9 @@ import { DiskAlarm } from './disk-alarm.js'
 import type { LogJournal } from './log-journal.js'
 import { Mending } from './mending.js'
 import type { MovedIndex } from './moved-index.js'
+import type { Pager } from './pager.js'
+import type { Snapshots } from './snapshots.js'
+import { Space } from './space.js'
 
 const lookMs = 1_000
 /** Bytes on their way to the disk, above which more would only wait there. */
@@ -21,8 +24,8 @@ export interface UpkeepOptions {
   readonly timers: Timers
   readonly diskFreeMin: number
   readonly tell: Logger
-  /** Saves what is so now, or a little later, and says so. */
-  readonly saveSnapshot: (done: (error: Error | undefined) => void) => void
+  readonly snapshots: Snapshots
+  readonly pager: Pager
   /** A turn should look. */
   readonly wake: () => void
 }
@@ -32,13 +35,15 @@ export class Upkeep implements Timed {
   readonly #timers: Timers
   readonly #alarm: DiskAlarm
   readonly #mending: Mending
+  readonly space: Space
 
   constructor(options: UpkeepOptions) {
-    const { journal, broker, timers, diskFreeMin } = options
+    const { journal, broker, timers, diskFreeMin, snapshots, pager } = options
     this.#journal = journal
     this.#timers = timers
     this.#alarm = new DiskAlarm(diskFreeMin)
-    this.#mending = new Mending(options)
+    this.#mending = new Mending({ ...options, saveSnapshot: (done) => snapshots.ask(done) })
+    this.space = new Space({ ...options, isRead: (isThere) => pager.isAt(isThere) })
     this.due(0, broker.now)
   }
 
@@ -51,10 +56,12 @@ export class Upkeep implements Timed {
   /** In each turn, after the journal has written. */
   look(now: number): void {
     this.#mending.look(now)
+    this.space.step()
   }
 
   due(_value: number, now: number): void {
     this.#timers.insert(now + lookMs, this, 0)
     this.#alarm.look(this.#journal.log.space().free)
+    this.space.look(now)
   }
 }

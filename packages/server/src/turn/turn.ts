@@ -96,7 +96,7 @@ export class Turn implements SessionHome {
   #again = new Set<Session>()
   /** Sessions that have something to say when more is synced. */
   #awaiting = new Set<Session>()
-  readonly #upkeep: Upkeep | undefined
+  readonly upkeep: Upkeep | undefined
   #toldBlocked: 'memory' | 'disk' | undefined
   #armedAt = Infinity
   #now: number
@@ -123,12 +123,14 @@ export class Turn implements SessionHome {
       this.journal = this.#restore(options.store)
       this.pager = this.#pages(options.store)
       this.snapshots = this.#snapshots(options.store, this.journal, options.snapshotEvery)
-      this.#upkeep = this.#keepUp(options.store, this.journal, this.snapshots)
+      this.upkeep = this.#keepUp(options.store, this.journal, this.snapshots, this.pager)
     }
     this.output = new Output(this.broker.slabs)
     this.intakes = new IntakeShare(this.broker.slabs, options.limits.memorySize)
     this.reception = new Reception(options.limits)
     this.credit = new PublisherCredit(options.limits.memorySize, () => this.broker.usedSize + this.meter.size)
+    // What was restored has times of its own, and the log has to be asked.
+    if (options.store !== undefined) this.clock.soon(this.run)
   }
 
   /** Where bytes of connections may land before they are looked at: a range next to where records are kept, so that copying is cheap. */
@@ -211,11 +213,11 @@ export class Turn implements SessionHome {
     if (this.journal?.progressed()) this.#synced()
     if (this.#again.size > 0) this.#beginAgain()
     this.pager?.step(now)
-    this.credit.withheld = this.#upkeep?.withheld
+    this.credit.withheld = this.upkeep?.withheld
     if (this.credit.isAwaited) this.credit.serve()
     this.broker.dispatch()
     this.journal?.write()
-    this.#upkeep?.look(now)
+    this.upkeep?.look(now)
     this.snapshots?.look()
     this.#tellBlocked()
     this.#drain?.look()
@@ -300,12 +302,11 @@ export class Turn implements SessionHome {
     return new Snapshots({ log, journal, broker, moved, tell: this.log, now: () => clock.now(), wake, tailSize, logSizeMin })
   }
 
-  #keepUp({ moved }: OpenStore, journal: LogJournal, snapshots: Snapshots): Upkeep {
+  #keepUp({ moved }: OpenStore, journal: LogJournal, snapshots: Snapshots, pager: Pager): Upkeep {
     const { broker, clock, timers, log: tell } = this
     const { diskFreeMin } = this.limits
-    const saveSnapshot = (done: (error: Error | undefined) => void) => snapshots.ask(done)
     const wake = () => clock.soon(this.run)
-    return new Upkeep({ journal, broker, moved, timers, diskFreeMin, tell, saveSnapshot, wake })
+    return new Upkeep({ journal, broker, moved, timers, diskFreeMin, tell, snapshots, pager, wake })
   }
 
   #beginAgain(): void {
