@@ -67,7 +67,9 @@ export class Publishing implements CreditHolder {
   publishedSequence = 0
   publishedSize = 0
   creditSequence = 0
-  creditSize = 0
+  #creditSize = 0
+  /** What was granted, and told or about to be: it never falls, though a channel that ends gives back what it did not use. */
+  #grantedSize = 0
   creditWindow = 0
   neededSize = 0
   /** The client has not been told of the last grant. */
@@ -83,6 +85,15 @@ export class Publishing implements CreditHolder {
   constructor(home: PublishingHome, shard: Shard) {
     this.#home = home
     this.#shard = shard
+  }
+
+  get creditSize(): number {
+    return this.#creditSize
+  }
+
+  set creditSize(size: number) {
+    this.#creditSize = size
+    if (size > this.#grantedSize) this.#grantedSize = size
   }
 
   /** Bytes that may still be published. */
@@ -128,10 +139,10 @@ export class Publishing implements CreditHolder {
   write(output: Output, channel: number): void {
     const { synced, lost } = this.#shard.broker.journal
     if (lost > synced && this.confirms.hasLost(synced, lost)) this.#refuseLost(synced, lost)
-    if (this.confirms.isReady(synced)) this.confirms.write(output, channel, this.creditSequence, this.creditSize, synced)
+    if (this.confirms.isReady(synced)) this.confirms.write(output, channel, this.creditSequence, this.#grantedSize, synced)
     else if (this.creditUntold) {
       output.reserve(creditFrameSize)
-      output.at = writeCredit(output.buffer, output.at, channel, this.creditSequence, this.creditSize)
+      output.at = writeCredit(output.buffer, output.at, channel, this.creditSequence, this.#grantedSize)
     }
     this.creditUntold = false
   }

@@ -51,8 +51,6 @@ const comparedShare = 0.1
 export class BrokerProcess {
   disk: SimDisk
   isUp = false
-  /** It is about to end, or has: so far as can be known from outside. */
-  #ends: 'kill' | 'power cut' | undefined
   readonly #home: ProcessHome
   readonly #options: DataOptions
   readonly #random: Random
@@ -77,21 +75,14 @@ export class BrokerProcess {
   /** It ends in the middle of an operation that the disk is asked for soon. */
   endIn(operations: number, how: 'kill' | 'power cut'): void {
     this.disk.endIn(operations, () => {
-      this.#ends = how
+      this.#home.tally.count(`${how} in an operation`)
+      this.end(how)
     })
   }
 
-  /** What happens next has happened: the end of the process, if it came to that. */
-  look(error: unknown): void {
-    const how = this.#ends
-    if (how === undefined) {
-      if (error !== undefined) throw error
-      return
-    }
-    // What else a process throws in its last moment nobody hears.
-    if (error instanceof SimulationFailure) throw error
-    this.#home.tally.count(`fault ${how} in an operation`)
-    this.end(how)
+  /** Rises with every process. */
+  get life(): number {
+    return this.#life
   }
 
   /** The disk has room for so many more bytes. */
@@ -116,7 +107,6 @@ export class BrokerProcess {
   end(how: 'kill' | 'power cut'): void {
     const { clock, tally } = this.#home
     if (!this.isUp) tally.count(`${how} while opening`)
-    this.#ends = undefined
     this.#life++
     this.isUp = false
     clock.crash()
@@ -156,7 +146,7 @@ export class BrokerProcess {
       this.isUp = true
       this.#home.begins(store)
     } catch (error) {
-      if (life !== this.#life || this.#ends !== undefined) return
+      if (life !== this.#life) return
       if (error instanceof Error && error.name === 'DiskError') this.#giveUp()
       else this.#home.fail(error instanceof SimulationFailure ? error : new SimulationFailure('exception', String((error as Error).stack)))
     }
@@ -172,8 +162,8 @@ export class BrokerProcess {
     const { segmentSize, spareCount } = this.#options
     const { clock, random, wake } = this.#home
     const entropy: Pick<Entropy, 'name'> = { name: () => random('log').next().toString(36).slice(2) }
-    const later = (ms: number, run: () => void): void => clock.later(ms, run)
-    return { clock, entropy, later, wake, segmentSize, spareCount }
+    const own = clock.ofProcess()
+    return { clock: own, entropy, later: (ms, run) => own.later(ms, run), wake, segmentSize, spareCount }
   }
 
   /** Opened elsewhere, and there again, the same files give the same state. */

@@ -11,6 +11,10 @@ import { type Event, Rank, type Timeline } from './timeline.js'
 /** 2026-01-01 */
 const wallStart = 1_767_225_600_000
 
+export interface ProcessClock extends Clock {
+  later(ms: number, run: () => void): void
+}
+
 export class SimClock implements Clock {
   /** Called around every turn. */
   onTurn: { begin(): void; end(): void } = { begin: () => undefined, end: () => undefined }
@@ -57,6 +61,25 @@ export class SimClock implements Clock {
   /** Something of the broker's process that happens so many milliseconds from now: not if the process has ended by then. */
   later(ms: number, run: () => void): void {
     this.#timeline.in(ms, this.#alive(() => this.whenAwake(run, Rank.arrival)))
+  }
+
+  /** The clock as the process sees it that runs now. After its end nobody listens to it. */
+  ofProcess(): ProcessClock {
+    const life = this.#life
+    const isAlive = (): boolean => this.#life === life
+    return {
+      now: () => this.now(),
+      wall: () => this.wall(),
+      arm: (at, due) => {
+        if (isAlive()) this.arm(at, due)
+      },
+      soon: (turn) => {
+        if (isAlive()) this.soon(turn)
+      },
+      later: (ms, run) => {
+        if (isAlive()) this.later(ms, run)
+      },
+    }
   }
 
   /** Runs something of the broker's process now, or as soon as it is no longer held up. */

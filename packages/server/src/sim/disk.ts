@@ -276,7 +276,6 @@ export class SimDisk implements Disk {
     this.#alive()
     if (--this.#operationsLeft >= 0) return
     partly()
-    this.abandon()
     this.#ends()
     throw new ProcessEnded()
   }

@@ -14,7 +14,7 @@ import { Checkers } from './checkers/checkers.js'
 import { BrokerProcess, type DataOptions, type ProcessHome } from './broker-process.js'
 import { SimClock } from './clock.js'
 import { seededEntropy } from './entropy.js'
-import type { SimulationFailure } from './failure.js'
+import { SimulationFailure } from './failure.js'
 import { FrameWords } from './frame-words.js'
 import type { DoorConnection, Doorkeeper, Landing } from './network/context.js'
 import { SimNetwork } from './network/network.js'
@@ -131,22 +131,21 @@ export class SimBroker {
   /** Lets the next thing happen; false: there is none. */
   step(): boolean {
     if (this.process === undefined) return this.timeline.step()
-    let happened = true
-    let error: unknown
+    const { life } = this.process
     try {
-      happened = this.timeline.step()
-    } catch (thrown) {
-      error = thrown
+      return this.timeline.step()
+    } catch (error) {
+      // What a process throws in its last moment nobody hears.
+      if (error instanceof SimulationFailure || life === this.process.life) throw error
+      return true
     }
-    this.process.look(error)
-    return happened
   }
 
   #begin(store: OpenStore | undefined): Turn {
     this.#landingPlace = undefined
     const life = `${store?.log.epoch ?? ''}`
     this.#turn = new Turn({
-      clock: this.clock,
+      clock: this.clock.ofProcess(),
       entropy: seededEntropy(this.random(`broker${life}`)),
       log: this.#log,
       limits: this.limits,
@@ -196,7 +195,9 @@ export class SimBroker {
   #watched(handler: TransportHandler, connection: DoorConnection): TransportHandler {
     if (!isSink(handler)) return handler
     const frame = handler.frame.bind(handler)
+    const life = this.process?.life
     handler.frame = (bytes, type, flags, channel, correlation, from, to) => {
+      if (life !== this.process?.life) return
       this.checkers.frame(connection, type, channel, correlation, to - from)
       frame(bytes, type, flags, channel, correlation, from, to)
     }

@@ -119,9 +119,12 @@ function decideOne(home: SessionHome, each: Undecided, run: ConfirmRun | undefin
     const isRight = name === refusal || (name !== undefined && each.alternatives.includes(name)) || (name === 'storageFailed' && home.hasFailed && each.level > 1)
     expect(isRight, 'confirm', () => `sequence ${sequence} is refused with ${name} (${detail}), expected: ${refusal ?? 'taken'}`)
     if (message === undefined) return
-    // What was taken before the disk failed may be there all the same when the broker comes back. [P-10.4]
-    message.isWithdrawn = name !== 'storageFailed'
-    for (const queue of queues) queue.withdraw(message, home.stamp)
+    // What was taken before the disk failed may be on its way, or there when the broker comes back. [P-10.4]
+    if (name === 'storageFailed') for (const queue of queues) queue.doubt(message)
+    else {
+      message.isWithdrawn = true
+      for (const queue of queues) queue.withdraw(message, home.stamp)
+    }
     return
   }
   expect(refusal === undefined, 'confirm', () => `sequence ${sequence} is taken, expected: ${refusal}`)

@@ -192,13 +192,11 @@ export class ExpectedQueue {
     this.publishedCount++
   }
 
-  /** It was not taken after all: the publisher had no credit for it, or the disk has failed. */
+  /** It was not taken after all: the publisher had no credit for it. */
   withdraw(message: TakenMessage, stamp: number): void {
     const copy = this.#copyOf(message)
     if (copy === undefined) return
     if (copy.state === 'ready') this.readyCount--
-    // What has been delivered when the disk fails stays with who has it.
-    else if (!message.isWithdrawn) return
     else fail('invented', `message ${message.name} was refused, and delivered all the same`)
     this.publishedCount--
     this.#end(copy, 'purged', stamp)

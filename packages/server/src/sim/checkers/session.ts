@@ -27,7 +27,7 @@ export class ExpectedSession {
   readonly openedAt: number
   state: 'preface' | 'authenticating' | 'open' | 'over' = 'preface'
   readonly channels = new Map<number, ExpectedChannel>()
-  /** Channels closed since the last turn. */
+  /** Channels closed since the last turn, or whose CLOSE has not been answered. */
   readonly late = new Map<number, ExpectedChannel>()
   /** Requests without an answer, by correlation, in the order they came. */
   readonly waiting = new Map<number, Waiting>()
@@ -141,8 +141,14 @@ export class ExpectedSession {
   }
 
   turnEnds(): void {
-    this.late.clear()
+    for (const id of this.late.keys()) if (!this.#isClosing(id)) this.late.delete(id)
     for (const channel of this.channels.values()) channel.turnEnds()
+  }
+
+  /** Whether the answer to a CLOSE waits for the disk, and what comes before it. */
+  #isClosing(id: number): boolean {
+    for (const { name, frame } of this.waiting.values()) if (name === 'close' && (frame.channel === id || frame.channel === 0)) return true
+    return false
   }
 
   /** A consumer takes nothing any more; an auto-delete queue goes with its last one. */
@@ -166,7 +172,7 @@ export class ExpectedSession {
     if (type === FrameType.heartbeat) return
     if (correlation !== 0 && spoilt !== undefined) this.#waits(frame, name, refused(spoilt))
     else if (type === FrameType.open) this.#waits(frame, name, this.#open(frame.channel))
-    else if (type === FrameType.close) this.#waits(frame, name, this.#close(frame.channel))
+    else if (type === FrameType.close) this.#waits(frame, name, this.#close(frame.channel), !this.home.keeps)
     else if (type === FrameType.list) this.#waits(frame, name, this.#list(jsonOf(frame)))
     else {
       const channel = this.channels.get(frame.channel)

@@ -16,6 +16,7 @@ export class BrokerEnd implements Transport {
   #handler: TransportHandler | undefined
   /** Where the next read lands. It is fixed after the read before it, whatever the handler thinks of it meanwhile. */
   #place: LandingPlace | undefined
+  #isOrphan = false
   #hasEnded = false
   #isReadOut = false
   #closing = false
@@ -79,6 +80,7 @@ export class BrokerEnd implements Transport {
   }
 
   write(bytes: Uint8Array, from: number, to: number): void {
+    if (this.#isOrphan) return
     // Bytes for a connection that is no more are sent as far as the broker can know.
     this.#context.doorkeeper.written(this.#connection, Buffer.from(bytes.subarray(from, to)))
     if (this.#closing) return
@@ -114,7 +116,7 @@ export class BrokerEnd implements Transport {
 
   /** Its process has ended: nobody is there to be told. */
   orphan(): void {
-    this.#closed = this.#closing = true
+    this.#isOrphan = this.#closed = this.#closing = true
     this.#outflow.destroy()
   }
 
