@@ -93,6 +93,13 @@ export class Peer {
     return this
   }
 
+  /** The sequence number of the next message that is published on a channel; `count` of them are. */
+  nextSequence(channel: number, count: number): number {
+    const next = this.#nextSequence.get(channel) ?? 1
+    this.#nextSequence.set(channel, next + count)
+    return next
+  }
+
   /** Publishes bodies to a queue, or wherever `to` says, in one frame. */
   publish(
     channel: number,
@@ -101,8 +108,7 @@ export class Peer {
     flags: string[] = ['CONFIRM'],
   ): void {
     const target = typeof to === 'string' ? { routingKey: to } : to
-    const firstSequence = this.#nextSequence.get(channel) ?? 1
-    this.#nextSequence.set(channel, firstSequence + bodies.length)
+    const firstSequence = this.nextSequence(channel, bodies.length)
     this.say({ type: 'PUBLISH', channel, flags, firstSequence, records: bodies.map((text) => ({ ...target, text })) })
   }
 

@@ -14,6 +14,7 @@ export interface StageOptions {
   readonly virtualHosts?: readonly string[]
   /** Nothing is kept without one. */
   readonly store?: OpenStore
+  readonly snapshotEvery?: number
 }
 
 export interface LogEntry {
@@ -28,7 +29,7 @@ export class Stage {
   readonly log: LogEntry[] = []
   #nextPort = 50_000
 
-  constructor({ limits = {}, authenticator = everybody, virtualHosts = ['default'], store }: StageOptions = {}) {
+  constructor({ limits = {}, authenticator = everybody, virtualHosts = ['default'], store, snapshotEvery }: StageOptions = {}) {
     let drawn = 0
     this.turn = new Turn({
       clock: this.clock,
@@ -39,6 +40,7 @@ export class Stage {
       virtualHosts,
       version: '0.1.0',
       store,
+      snapshotEvery,
     })
   }
 

@@ -43,7 +43,10 @@ export class NaiveStore {
       gone: (queue, first, last, count, size) => {
         const there = this.#queues.get(queue)
         if (there === undefined) return
-        const going = there.came.filter(({ id, isGone }) => id >= first && id <= last && !isGone)
+        const going: NaiveQueue['came'] = []
+        for (let i = there.came.length - 1; i >= 0 && there.came[i]!.id >= first; i--) {
+          if (there.came[i]!.id <= last && !there.came[i]!.isGone) going.push(there.came[i]!)
+        }
         assert.equal(going.length, count, 'the log says how many messages go')
         assert.equal(
           going.reduce((sum, message) => sum + message.size, 0),
@@ -65,7 +68,9 @@ export class NaiveStore {
         break
       case 'deleteExchange':
         this.#names.delete(`exchange ${change.name}`)
-        this.#unbind((binding) => binding.source === change.name || ('exchange' in binding.target && binding.target.exchange === change.name))
+        this.#unbind(
+          (binding) => binding.source === change.name || ('exchange' in binding.target && binding.target.exchange === change.name),
+        )
         break
       case 'queue': {
         const declared = `queue ${plain(change)}`
@@ -115,12 +120,15 @@ export class NaiveStore {
       for (const { runs, ...queue } of host.queues) {
         names.push(`queue ${plain({ op: 'queue', vhost, ...queue })}`)
         const ids: number[] = []
+        const came = this.#queues.get(queue.id)?.came ?? []
+        let at = 0
         let sizes = 0
         for (const { count, size, ranges } of runs) {
           assert(count >= 1 && count <= 1_024)
           const before = ids.length
           for (let i = 0; i < ranges.length; i += 2) {
-            for (const { id } of this.#queues.get(queue.id)?.came ?? []) if (id >= ranges[i]! && id <= ranges[i + 1]!) ids.push(id)
+            while (at < came.length && came[at]!.id < ranges[i]!) at++
+            for (; at < came.length && came[at]!.id <= ranges[i + 1]!; at++) ids.push(came[at]!.id)
           }
           assert.equal(ids.length - before, count, 'a run has as many messages as it says')
           sizes += size

@@ -16,7 +16,7 @@ function snapshotOf({ log, stage, state }: DurableLife): LogSnapshot {
 }
 
 t.test('recovery - wherever the log ends, it says what was appended until then; a snapshot on the way changes nothing', async (t) => {
-  await forSeeds(t, 60, async (random) => {
+  await forSeeds(t, 30, async (random) => {
     let log = new PaperLog()
     for (let life = 0; life < 3; life++) {
       const living = await DurableLife.begin(log, random)
