@@ -128,3 +128,27 @@ t.test('tls - paths are read, PEM is taken as it is, and what is neither is name
     t.notMatch(lines.join(), /hunter2/)
   }
 })
+
+t.test('config - nothing is kept unless a directory is named', async (t) => {
+  t.equal(completeConfig({}, machine).data, false)
+  t.equal(completeConfig({ data: '/var/lib/waybill' }, machine).data, '/var/lib/waybill')
+  t.match(problemsOf({ data: '' }), [/^data: must be the path of a directory, or false, found ""/])
+  t.match(problemsOf({ data: true }), [/^data: must be the path of a directory, or false, found true/])
+  t.match(problemsOf({ data: 7 }), [/^data: must be the path of a directory, or false, found 7/])
+})
+
+t.test('config - a twentieth of the disk with the data stays free, at least 1 GB', async (t) => {
+  const asked: string[] = []
+  const withDisk = (size: number | undefined) => ({
+    ...machine,
+    diskSize: (directory: string) => {
+      asked.push(directory)
+      return size
+    },
+  })
+  t.equal(completeConfig({ data: 'there' }, withDisk(100e9)).limits.diskFreeMin, 5e9)
+  t.equal(completeConfig({ data: 'there' }, withDisk(10e9)).limits.diskFreeMin, 1e9)
+  t.equal(completeConfig({ data: 'there' }, withDisk(undefined)).limits.diskFreeMin, 1e9)
+  t.equal(completeConfig({ data: 'there', limits: { diskFreeMin: 0 } }, withDisk(100e9)).limits.diskFreeMin, 0)
+  t.same([...new Set(asked)], ['there'])
+})

@@ -111,3 +111,10 @@ t.test('load - a file that is missing, not JSON, or not an object is named, with
 t.test('load - everything that is wrong is told at once', async (t) => {
   t.equal(problemsOf({ file: 'w.json', environment: { WAYBILL_PROT: '1' }, flags: { hots: 'x' } }, { 'w.json': '{"limts": {}}' }).length, 3)
 })
+
+t.test('load - a data directory is a text from outside, and none says that nothing is kept', async (t) => {
+  const machine = { totalMemorySize: 2 ** 33, readText: () => '{ "data": "from the file" }' }
+  t.equal(loadConfig({ file: 'f' }, machine).data, 'from the file')
+  t.equal(loadConfig({ file: 'f', environment: { WAYBILL_DATA: './data' } }, machine).data, './data')
+  t.equal(loadConfig({ file: 'f', environment: { WAYBILL_DATA: './data' }, flags: { data: 'none' } }, machine).data, false)
+})
