@@ -114,14 +114,16 @@ class ChainFinder {
   #number: number
   #epoch: number
   #epochMax = 0
-  readonly #dropped: Set<number>
+  readonly #given: ReadonlySet<number>
+  /** What blocks say of segments that were given back; it holds when the block is the log in the end. */
+  #drops: { readonly number: number; readonly id: number }[] = []
   #torn: LogDamage | undefined
   /** The segment before, and where the log ended in it. */
   #previous: { readonly segment: Segment; readonly at: number } | undefined
 
   constructor(start: ChainStart, dropped: Iterable<number>) {
     this.#start = start
-    this.#dropped = new Set(dropped)
+    this.#given = new Set(dropped)
     this.#number = start.number
     this.#epoch = start.epoch
   }
@@ -133,8 +135,8 @@ class ChainFinder {
       at = this.#follow(cursor, segment, at)
       if (next !== undefined && this.#goesOnIn(next)) break
       if (!cursor.search(at, this.#isLater)) break
-      if (cursor.number < this.#number) this.#supersede(cursor.number)
-      else if (cursor.number > this.#number) this.#gaps.push(this.#gapBefore(segment, at, cursor.at))
+      this.#number = this.#beginning(cursor, at)
+      if (cursor.number > this.#number) this.#gaps.push(this.#gapBefore(segment, at, cursor.at))
       this.#number = cursor.number
       this.#epoch = cursor.epoch
       at = cursor.at
@@ -154,7 +156,7 @@ class ChainFinder {
   }
 
   end(segments: readonly Segment[]): Chain {
-    const damage: LogDamage[] = []
+    const missing: Gap[] = []
     for (const gap of this.#gaps) {
       const durable = Math.max(this.#start.durable, ...this.#stretches.slice(gap.before).map((stretch) => stretch.durable))
       if (gap.number > durable) {
@@ -162,20 +164,23 @@ class ChainFinder {
         this.#stretches.length = gap.before
         break
       }
-      if (gap.next !== undefined && this.#wereDropped(previousIdOf(gap, this.#start), gap.next.id)) continue
-      damage.push(damageOf(gap))
+      missing.push(gap)
     }
     this.#cutUnended()
     const last = this.#stretches.at(-1)
+    const number = last?.lastNumber ?? this.#start.number - 1
     if (this.#torn === undefined) this.#lookBehind(last, segments)
+    const dropped = new Set(this.#given)
+    for (const drop of this.#drops) if (drop.number <= number) dropped.add(drop.id)
+    const isDamage = (gap: Gap): boolean => gap.next === undefined || !areDropped(dropped, previousIdOf(gap, this.#start), gap.next.id)
     let durable = this.#start.durable
     for (const stretch of this.#stretches) durable = Math.max(durable, stretch.durable)
     return {
       stretches: this.#stretches,
-      damage,
+      damage: missing.filter(isDamage).map(damageOf),
       torn: this.#torn,
-      dropped: this.#dropped,
-      number: last?.lastNumber ?? this.#start.number - 1,
+      dropped,
+      number,
       epoch: last?.lastEpoch ?? this.#start.epoch,
       durable,
       epochMax: Math.max(this.#epochMax, this.#start.epoch),
@@ -208,7 +213,7 @@ class ChainFinder {
         if (stretch.firstReadAt < 0) stretch.firstReadAt = at
         stretch.lastReadAt = at
       }
-      if ((flags & BlockFlag.dropped) !== 0) this.#noteDropped(cursor.payload)
+      if ((flags & BlockFlag.dropped) !== 0) this.#noteDropped(number, cursor.payload)
       at += cursor.size
       stretch.to = at
       stretch.lastNumber = number
@@ -221,8 +226,8 @@ class ChainFinder {
     return at
   }
 
-  #noteDropped(ids: Uint8Array): void {
-    for (let i = 0; i < ids.length; i += 4) this.#dropped.add(readU32(ids, i))
+  #noteDropped(number: number, ids: Uint8Array): void {
+    for (let i = 0; i < ids.length; i += 4) this.#drops.push({ number, id: readU32(ids, i) })
   }
 
   #goesOnIn(next: Segment): boolean {
@@ -234,8 +239,21 @@ class ChainFinder {
   readonly #isLater = ({ number, epoch }: BlockCursor): boolean =>
     epoch > this.#epoch ? number > this.#start.durable : epoch === this.#epoch && number > this.#number
 
+  /**
+   * The number that is missed at `at`, where the next block that was found is not the next in number. An epoch may begin again with a number that an earlier one
+   * has used. When its first blocks are missing, it has begun behind what was durable when the found one was written, or before.
+   */
+  #beginning(cursor: BlockCursor, at: number): number {
+    if (cursor.epoch === this.#epoch) return this.#number
+    const first = cursor.at === at ? cursor.number : Math.min(cursor.number, cursor.durable + 1)
+    if (first >= this.#number) return this.#number
+    this.#supersede(first)
+    return first
+  }
+
   /** A later epoch has begun again at `number`: what was written under it and behind it before is not the log. */
   #supersede(number: number): void {
+    this.#drops = this.#drops.filter((drop) => drop.number < number)
     while (this.#gaps.length > 0 && this.#gaps[this.#gaps.length - 1].number >= number) this.#gaps.pop()
     while (this.#stretches.length > 0 && this.#stretches[this.#stretches.length - 1].firstNumber >= number) this.#stretches.pop()
     const last = this.#stretches.at(-1)
@@ -269,12 +287,12 @@ class ChainFinder {
   #tear(segment: Segment, at: number, message: string): void {
     this.#torn = { segment: segment.id, where: `${segment.name} offset ${at}`, message }
   }
+}
 
-  /** Whether all segments between two were given back. */
-  #wereDropped(from: number, to: number): boolean {
-    for (let id = from + 1; id < to; id++) if (!this.#dropped.has(id)) return false
-    return true
-  }
+/** Whether all segments between two were given back. */
+function areDropped(dropped: ReadonlySet<number>, from: number, to: number): boolean {
+  for (let id = from + 1; id < to; id++) if (!dropped.has(id)) return false
+  return true
 }
 
 /** The segment before the missing ones. */

@@ -49,7 +49,7 @@ export async function openLocalLog(disk: Disk, options: LocalLogOptions): Promis
   const { newest, damage: copies } = findSnapshot(disk)
   for (const { name, message } of copies) damage.push({ segment: 0, where: name, message })
   const head = newest === undefined ? undefined : decodeHead(newest.parts[0])
-  const { chain, segments } = findSegments(disk, head, damage)
+  const { chain, segments, given } = findSegments(disk, head, damage)
   const identity = manifest?.log ?? head?.log ?? options.entropy.name(identitySize)
   const epoch = Math.max(manifest?.epoch ?? 0, chain.epochMax) + 1
 
@@ -57,6 +57,7 @@ export async function openLocalLog(disk: Disk, options: LocalLogOptions): Promis
   let failure: DiskError | undefined
   try {
     await settle(disk, chain, kept)
+    for (const id of given) disk.remove(segmentName(id))
     await writeManifest(disk, { format: dataFormat, log: identity, epoch })
   } catch (error) {
     // On a full disk what is there can still be read and settled, if it has a name.
@@ -98,8 +99,15 @@ async function presentManifest(disk: Disk, options: LocalLogOptions, damage: Log
   return undefined
 }
 
+interface Found {
+  readonly chain: Chain
+  readonly segments: readonly Segment[]
+  /** Segments that the log says are given back, and that are still there. */
+  readonly given: readonly number[]
+}
+
 /** The segments before the snapshot as it names them, those behind it as they are. */
-function findSegments(disk: Disk, head: SnapshotHead | undefined, damage: LogDamage[]): { chain: Chain; segments: Segment[] } {
+function findSegments(disk: Disk, head: SnapshotHead | undefined, damage: LogDamage[]): Found {
   const ids = disk
     .list()
     .map(segmentOfName)
@@ -113,7 +121,6 @@ function findSegments(disk: Disk, head: SnapshotHead | undefined, damage: LogDam
   const number = head?.number ?? 1
   const chain = findChain(segments, { segment: start, at: head?.end ?? 0, number, epoch: head?.epoch ?? 0, durable: number - 1 })
 
-  for (const id of ids) if ((id < start && !known.has(id)) || chain.dropped.has(id)) disk.remove(segmentName(id))
   for (const { id, end } of known.values()) {
     if (chain.dropped.has(id)) continue
     const there = segments.find((segment) => segment.id === id)
@@ -122,7 +129,8 @@ function findSegments(disk: Disk, head: SnapshotHead | undefined, damage: LogDam
       damage.push({ segment: id, where: `${there.name} offset ${there.fileSize}`, message: `the file ends here, and had ${end} bytes` })
     }
   }
-  return { chain, segments: segments.filter(({ id }) => !chain.dropped.has(id)) }
+  const isGiven = (id: number): boolean => (id < start && !known.has(id)) || chain.dropped.has(id)
+  return { chain, segments: segments.filter(({ id }) => !isGiven(id)), given: ids.filter(isGiven) }
 }
 
 /** The segments that remain, with what is in them. What is behind the end of the log goes. */
