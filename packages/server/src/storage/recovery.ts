@@ -123,6 +123,7 @@ class Tail implements EntrySink {
     this.#routes = []
     this.#recordsSize = 0
     this.#movedFirst = Infinity
+    this.#movedLast = 0
     this.#problems = []
     try {
       readEntries(bytes, this)
@@ -150,7 +151,7 @@ class Tail implements EntrySink {
     const lastId = firstId + count - 1
     if (isMoved) {
       this.#movedFirst = Math.min(this.#movedFirst, firstId)
-      this.#movedLast = this.#movedFirst === firstId ? lastId : Math.max(this.#movedLast, lastId)
+      this.#movedLast = Math.max(this.#movedLast, lastId)
       return
     }
     if (count > this.#sizes.length) this.#sizes = new Uint32Array(count * 2)

@@ -88,7 +88,7 @@ t.test('recovery - a segment that the snapshot knew is missed, unless it was dro
 t.test('recovery - messages that were written again are found where they lie now, and count once', async (t) => {
   const log = new PaperLog()
   log.append([queue(1), route(1), run(1, [...two, ...two])], 'sync')
-  log.append([route(1), run(2, two, { moved: true }), run(4, [recordSizeMin], { moved: true })], 'sync')
+  log.append([route(1), run(4, [recordSizeMin], { moved: true }), run(2, two, { moved: true })], 'sync')
   const { state, moved } = await recover(log)
   t.match(state.hosts[0]!.queues[0]!.runs, [{ count: 4 }])
   t.same([...moved.marks()], [{ first: 2, last: 4, position: 2 }])
