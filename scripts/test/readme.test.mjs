@@ -1,4 +1,4 @@
-// The README's code, run as it stands: its tour with a worker that is killed in the middle, and its program.
+// The README's code, run as it stands: its tour with a worker and a broker that are killed in the middle, and its program.
 import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
@@ -45,18 +45,11 @@ function run(t, args) {
   return { child, lines, line }
 }
 
-async function startBroker(t) {
-  const broker = run(t, [
-    join(root, 'packages/cli/dist/bin.js'),
-    'serve',
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--data',
-    join(folder, 'data'),
-  ])
-  return Number(/waybill:\/\/[^:]+:(\d+)/.exec(await broker.line(/listening/))[1])
+/** A broker on its data; port 0 is any that is free. */
+async function startBroker(t, data, port = 0) {
+  const args = ['serve', '--host', '127.0.0.1', '--port', `${port}`, '--data', join(folder, data)]
+  const { child, line } = run(t, [join(root, 'packages/cli/dist/bin.js'), ...args])
+  return { child, port: Number(/waybill:\/\/[^:]+:(\d+)/.exec(await line(/listening/))[1]) }
 }
 
 /** Until so many of the five orders are done with for the broker as well: the worker says so first, and could be killed in between. */
@@ -67,7 +60,7 @@ async function settled(port, count) {
 }
 
 t.test('readme - the tour: a killed worker leaves its order to the next one, marked as delivered again', async (t) => {
-  const port = await startBroker(t)
+  const { port } = await startBroker(t, 'data')
   const worker = run(t, [program('worker.mjs', port)])
   await worker.line(/waiting for orders/)
   const { stdout } = await promisify(execFile)(process.execPath, [program('publisher.mjs', port)])
@@ -92,6 +85,26 @@ t.test('readme - the tour: a killed worker leaves its order to the next one, mar
   next.child.kill('SIGTERM')
   const [code] = await once(next.child, 'exit')
   t.equal(code, 0, 'it leaves cleanly')
+})
+
+t.test('readme - the tour: a killed broker has every order when it is started again, and the worker goes on by itself', async (t) => {
+  const broker = await startBroker(t, 'data-of-another')
+  const worker = run(t, [program('worker.mjs', broker.port)])
+  await worker.line(/waiting for orders/)
+  await promisify(execFile)(process.execPath, [program('publisher.mjs', broker.port)])
+  await worker.line(/new order\.eu\.paid .*id: 2/)
+  broker.child.kill('SIGKILL')
+  await once(broker.child, 'exit')
+  await startBroker(t, 'data-of-another', broker.port)
+  await worker.line(/done 5/)
+  const done = worker.lines.filter((line) => line.startsWith('done'))
+  t.same([...new Set(done)].sort(), ['done 1', 'done 2', 'done 3', 'done 4', 'done 5'])
+  t.ok(
+    worker.lines.some((line) => /^again order\.eu\.paid .*id: 2/.test(line)),
+    'what it had when the broker was killed comes again',
+  )
+  worker.child.kill('SIGTERM')
+  t.same(await once(worker.child, 'exit'), [0, null])
 })
 
 t.test('readme - the program runs as it stands', async (t) => {
