@@ -36,7 +36,7 @@ export class Victim {
     return memory
   }
 
-  /** Every thread of its pool has hashed a password: the allocator keeps what each of them worked in. */
+  /** Every thread of its pool has hashed a password: so those that were at it before are done. */
   async hash(): Promise<void> {
     this.#child.send('hash')
     await once(this.#child, 'message')
@@ -145,14 +145,12 @@ export async function besiege(
   options: object,
   attack: (victim: Victim, honest: Honest) => Promise<void>,
   credentials: { user?: string; password?: string } = {},
-  prepare: (victim: Victim) => Promise<unknown> = async () => undefined,
 ): Promise<void> {
   const victim = await Victim.start(options)
   t.teardown(() => victim.stop())
   const honest = await Honest.start(victim.port, credentials)
-  // So that what is made once is there: compiled code, slabs, schemas, and what else this attack makes use of.
+  // So that what is made once is there: compiled code, slabs, schemas.
   await honest.serve(300)
-  await prepare(victim)
   const before = await victim.memory()
   await attack(victim, honest)
   t.ok(victim.isAlive, 'the broker is alive')
