@@ -23,6 +23,8 @@ import { RunCursor } from './run-cursor.js'
 
 /** Bytes that are read before they are wanted, for a queue. */
 const aheadSizeMax = 4 * 1024 * 1024
+/** Places of damage that are told; whose messages are missing is told always. */
+const toldMax = 1_000
 const readSizeMin = 64 * 1024
 const readSizeMax = 1024 * 1024
 
@@ -53,6 +55,8 @@ export class Pager implements PagerPort, EntrySink {
   /** Where the piece begins that is read, or was read last. */
   #from = 0
   #arrived: LogReading | undefined
+  /** Damage that has been told. */
+  readonly #told = new Set<string>()
   readonly #pages: ColdPage[] = []
 
   /** Of the block that is looked through: who may have a message of each route, and at which position it stands. */
@@ -109,7 +113,7 @@ export class Pager implements PagerPort, EntrySink {
       virtualHost: queue.virtualHost,
       queue: queue.name,
       messageCount: count,
-      reason: 'messages that should be in the log could not be read; the others go on',
+      message: 'messages that should be in the log could not be read; the others go on',
     })
   }
 
@@ -158,6 +162,13 @@ export class Pager implements PagerPort, EntrySink {
     return onwards ?? first
   }
 
+  /** Once for each place: several queues may read there, and one may read it again. */
+  #tellDamage(where: string, message: string): void {
+    if (this.#told.has(where) || this.#told.size >= toldMax) return
+    this.#told.add(where)
+    this.#options.report('error', 'data-damaged', { where, message })
+  }
+
   readonly #onRead = (reading: LogReading): void => {
     this.#isUnderWay = false
     this.#arrived = reading
@@ -166,7 +177,7 @@ export class Pager implements PagerPort, EntrySink {
 
   #take({ blocks, next, damage }: LogReading): void {
     this.readCount++
-    for (const { where, message } of damage) this.#options.report('error', 'data-damaged', { where, reason: message })
+    for (const { where, message } of damage) this.#tellDamage(where, message)
     const served: QueueRead[] = []
     for (const read of this.#reads.values()) if (read.begin(this.#from, next)) served.push(read)
     for (const { position, bytes } of blocks) {
@@ -177,7 +188,7 @@ export class Pager implements PagerPort, EntrySink {
         readEntries(bytes, this)
       } catch (error) {
         if (!(error instanceof EntryProblem)) throw error
-        this.#options.report('error', 'data-damaged', { position, reason: error.message })
+        this.#tellDamage(`block ${position}`, error.message)
       }
     }
     for (const read of served) {

@@ -91,7 +91,7 @@ export class PagedRecorder extends BrokerRecorder {
     const queue = this.host.queue(name)
     if (queue === undefined) return 0
     queue.endPage()
-    return queue.chill(1_000, 10_000, true)
+    return queue.chill(1_000, 10_000, 0)
   }
 
   #write(): void {

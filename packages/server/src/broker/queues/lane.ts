@@ -198,7 +198,7 @@ export class Lane {
    */
   coldAhead(sizeMax: number, into: ColdPage[]): void {
     if (this.coldCount === 0) return
-    const sizeOfOne = this.readySize / this.readyCount
+    const sizeOfOne = this.#sizeOfOne
     let left = sizeMax
     for (let i = this.#readyPage - this.#firstPage; left > 0 && i < this.#pages.length; i++) {
       const page = this.#pages[i]
@@ -236,16 +236,23 @@ export class Lane {
     return count
   }
 
-  /** Ends the page that is being filled, so that it may become cold. */
-  endPage(): void {
+  /** Ends the page that is being filled, so that it may become cold, if it holds `sizeMin` bytes, as messages are on average. */
+  endPage(sizeMin: number): void {
     const place = this.#next
     const page = this.page(place)
-    if (page !== undefined && (place & indexMask) !== 0) this.#next = this.#closePage(page, place)
+    if (page === undefined || (place & indexMask) === 0 || page.liveCount * this.#sizeOfOne < sizeMin) return
+    this.#next = this.#closePage(page, place)
   }
 
   /** The page that the next message is taken from, or one before it. */
   get readyPage(): number {
     return this.#readyPage
+  }
+
+  /** The number of a page that lies about `size` bytes behind the one that the next message is taken from. */
+  pageBehind(size: number): number {
+    const sizeOfPage = Math.min(keptRunSizeMax, Math.max(1, this.#sizeOfOne) * pageSize)
+    return this.#readyPage + 1 + Math.ceil(size / sizeOfPage)
   }
 
   /** An empty page with room for the messages of a cold one: they are written to it from its start on, in the order of their ids. */
@@ -371,6 +378,11 @@ export class Lane {
     assert.equal(live, this.liveCount)
     assert.equal(readySize, this.readySize)
     assert.equal(liveSize, this.liveSize)
+  }
+
+  /** Bytes of a record, on average. */
+  get #sizeOfOne(): number {
+    return this.liveCount === 0 ? 0 : this.liveSize / this.liveCount
   }
 
   #pageNumber(place: number): number {

@@ -329,20 +329,19 @@ export class Queue implements Timed, DeliverySource {
     return missing
   }
 
-  /** Ends the page that is being filled, so that it can go too. */
-  endPage(): void {
-    this.#lane.endPage()
+  /** Ends the page that is being filled, so that it can go too, if it holds `sizeMin` bytes, about. */
+  endPage(sizeMin = 0): void {
+    this.#lane.endPage(sizeMin)
   }
 
   /**
-   * Lets pages go that can be read again, the last ones first; returns how many. What is needed soon stays; if memory is `pressing`, no more than what is
-   * needed now.
+   * Lets pages go that can be read again, the last ones first, at most `countMax`; about `looksMax` are looked at. Returns how many went. Of a queue that
+   * is consumed, the page that comes next stays, and about `nearSize` bytes behind it; and unless that is 0, what was read because it is wanted soon.
    */
-  chill(countMax: number, looksMax: number, isPressing: boolean): number {
+  chill(countMax: number, looksMax: number, nearSize: number): number {
     if (this.keptId === 0 || this.deleted) return 0
     const lane = this.#lane
-    let from = 0
-    if (this.consumers.size > 0) from = isPressing ? lane.readyPage + 1 : Math.max(lane.readyPage + 2, this.#warmedPage + 1)
+    const from = this.consumers.size === 0 ? 0 : Math.max(lane.pageBehind(nearSize), nearSize > 0 ? this.#warmedPage + 1 : 0)
     return lane.chill(from, countMax, looksMax, this.#home.journal.syncedId, this.#slabs)
   }
 
@@ -431,7 +430,9 @@ export class Queue implements Timed, DeliverySource {
   }
 
   #wantPages(): void {
-    if (this.#canAnybodyTake() || this.unsettledCount > 0) this.#home.wanted(this)
+    for (const consumer of this.consumers) {
+      if (consumer.unsettledCount > 0 || consumer.canTake(1)) return this.#home.wanted(this)
+    }
   }
 
   #purgeCold(cold: ColdPage): number {

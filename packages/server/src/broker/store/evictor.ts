@@ -1,16 +1,21 @@
 /**
  * Lets messages leave memory that the log has as well: the index and the records of whole pages (ColdPage), those last in their queues first.
  *
- *     used     0 ─────────── comfortable ─────────── pressing ────────── budget
- *              nothing goes   what is not needed soon   all but what is needed now
+ *     used     0 ──────── comfortable ──────── half ──────── three quarters ──────── budget
+ *     goes     nothing    what nobody wants    what is not   all but what comes
+ *                         for a while          wanted soon   next
  *
  * It walks the queues in turn, a bounded number of pages at a time. Messages that are not kept stay: their publishers wait for credit.
  */
 import type { Queue } from '../queues/queue.js'
 
-/** More than this is not worth it for messages that can be read again in no time: the system has them in its cache while it has room. */
+/** More than this is not worth it for messages that nobody takes: they are read again in no time, while the system has room for them in its cache. */
 const comfortableMax = 80 * 1024 * 1024
-/** A page that is being filled is ended when memory is pressing and its queue has so many bytes. */
+/** Of a queue that is consumed, so much is worth it even then: reading it costs more than waiting for it to go. */
+const nearSizeMax = 256 * 1024 * 1024
+/** What a consumer should find in memory. */
+const nearSizeMin = 4 * 1024 * 1024
+/** A page that is being filled goes when it has so many bytes. */
 const endedFrom = 64 * 1024
 /** Pages that leave in a step. */
 const pagesPerStep = 64
@@ -26,8 +31,8 @@ export interface EvictorOptions {
 }
 
 export class Evictor {
+  readonly #memorySize: number
   readonly #comfortable: number
-  readonly #pressing: number
   readonly #usedSize: () => number
   readonly #queues: () => Iterable<Queue>
   #round: Iterator<Queue> | undefined
@@ -37,8 +42,8 @@ export class Evictor {
   evictedCount = 0
 
   constructor({ memorySize, usedSize, queues }: EvictorOptions) {
+    this.#memorySize = memorySize
     this.#comfortable = Math.min(comfortableMax, memorySize / 2)
-    this.#pressing = (memorySize * 3) / 4
     this.#usedSize = usedSize
     this.#queues = queues
   }
@@ -47,7 +52,8 @@ export class Evictor {
   step(now: number): boolean {
     const used = this.#usedSize()
     if (used <= this.#comfortable || now < this.#restUntil) return false
-    const isPressing = used > this.#pressing
+    const share = used / this.#memorySize
+    const nearSize = share > 0.75 ? 0 : share > 0.5 ? nearSizeMin : nearSizeMax
     let pages = pagesPerStep
     for (let looks = looksPerStep; looks > 0 && pages > 0; looks--) {
       if (this.#round === undefined) {
@@ -62,8 +68,8 @@ export class Evictor {
         return false
       }
       if (queue.keptId === 0) continue
-      if (isPressing && queue.readySize >= endedFrom) queue.endPage()
-      const count = queue.chill(pages, looks, isPressing)
+      if (nearSize === 0) queue.endPage(endedFrom)
+      const count = queue.chill(pages, looks, nearSize)
       pages -= count
       looks -= count
       this.#roundCount += count

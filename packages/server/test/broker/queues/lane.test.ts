@@ -252,7 +252,7 @@ t.test('lane - agrees with a sorted list while pages leave and come back', async
           }
         }
       } else {
-        if (random.chance(0.5)) lane.endPage()
+        if (random.chance(0.5)) lane.endPage(0)
         lane.chill(random.chance(0.5) ? 0 : lane.readyPage + 1, 5, 50, Infinity, slabs)
       }
       if (step % 20 === 0) {
