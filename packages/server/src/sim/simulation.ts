@@ -90,7 +90,12 @@ class Simulation {
 
   async run(): Promise<void> {
     const { broker } = this
-    while (broker.timeline.stepCount < this.#stepsMin || this.#workload.faultCount < faultsMin) await this.#step()
+    while (broker.timeline.stepCount < this.#stepsMin) {
+      await this.#step()
+      // However quiet the day is, so much goes wrong by then.
+      const due = Math.floor((broker.timeline.stepCount / this.#stepsMin) * (faultsMin + 1))
+      if (this.#workload.faultCount < Math.min(due, faultsMin)) this.#workload.fault()
+    }
     this.#isCalm = true
     this.#say('calm')
     broker.network.refuse(0)

@@ -211,6 +211,7 @@ export class Checkers implements Doorkeeper, SessionHome {
       id: undefined,
       isWithdrawn: false,
       isSynced: false,
+      isLoose: this.hasFailed,
     }
     this.#taken.push(message)
     const code = this.#neverTaken.get(name)
@@ -219,6 +220,12 @@ export class Checkers implements Doorkeeper, SessionHome {
     if (same === undefined) this.#takenByName.set(name, [message])
     else same.push(message)
     return message
+  }
+
+  countOf(queue: ExpectedQueue): number {
+    const [least, most] = queue.liveRange()
+    const count = this.#turn!.broker.virtualHosts.get('default')!.queue(queue.name)?.liveCount ?? most
+    return least === most || count < least || count > most ? most : count
   }
 
   dropQueue(queue: ExpectedQueue): void {

@@ -41,6 +41,8 @@ export interface SessionHome {
   safeThrough(stamp: number): void
   /** A client has settled a message for good. */
   settled(connection: number, message: string, outcome: 'acked' | 'rejected'): void
+  /** How many messages a queue has: what must be so, or, where several counts can be, what is. */
+  countOf(queue: ExpectedQueue): number
   /** The queue is gone, and its consumers with it. */
   dropQueue(queue: ExpectedQueue): void
 }

@@ -34,6 +34,8 @@ export interface TakenMessage {
   isWithdrawn: boolean
   /** Its publisher was told that the disk has it. */
   isSynced: boolean
+  /** It was taken when the disk had failed: nothing follows for it from what else is kept. */
+  readonly isLoose: boolean
 }
 
 /** `lost`: with the end of a process; it was not to be kept, or nobody had been told that it was. */
@@ -393,7 +395,7 @@ export class ExpectedQueue {
       return
     }
     if (copy.deliveredCount > 0) copy.wasDelivered = true
-    if (isOver || !(message.isSynced || isSafe(message.stamp))) this.#doubt(copy)
+    if (isOver || !(message.isSynced || (isSafe(message.stamp) && !message.isLoose))) this.#doubt(copy)
     copy.state = 'ready'
     copy.end = undefined
     copy.deliveredCount = copy.failureCount = 0

@@ -16,7 +16,7 @@ import { type PlainFrame, PlainReader } from './frames.js'
 import type { SessionHome, Waiting } from './home.js'
 import { ExpectedList } from './lists.js'
 import { publish } from './publishing.js'
-import type { QueueConsumer } from './queue.js'
+import type { ExpectedQueue, QueueConsumer } from './queue.js'
 import { type ExpectedAnswer, fields, type Json, refused, type RequestContext, requests, usable } from './requests.js'
 
 const nameOfType = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]))
@@ -224,7 +224,9 @@ export class ExpectedSession {
 
   #context(): RequestContext {
     const { names, batch, now, stamp, keeps } = this.home
-    return { names, batch, now, stamp, keeps, connection: this.connection.number, dropQueue: (queue) => this.home.dropQueue(queue) }
+    const dropQueue = (queue: ExpectedQueue): void => this.home.dropQueue(queue)
+    const countOf = (queue: ExpectedQueue): number => this.home.countOf(queue)
+    return { names, batch, now, stamp, keeps, connection: this.connection.number, dropQueue, countOf }
   }
 
   #list(query: Json): ExpectedAnswer {

@@ -58,7 +58,8 @@ export class ClientEnd {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#closing) return false
+    // Who has read the end of the other side is about to be told, and nothing is sent any more.
+    if (this.#closing || this.#isReadOut) return false
     if (this.#early !== undefined) {
       this.#early.push(Buffer.from(bytes))
       this.#earlySize += bytes.length

@@ -23,6 +23,7 @@ export class Workload {
   readonly #peers: Peer[] = []
   readonly #raw: RawLife[] = []
   readonly #random: Random
+  readonly #faultRandom: Random
   #drainer: Drainer | undefined
   readonly #process: BrokerProcess | undefined
   /** Faults that have happened. */
@@ -39,7 +40,8 @@ export class Workload {
     this.#peers.push(...this.#raw)
     if (makePeer !== undefined) for (let i = 0; i < clientCount; i++) this.#peers.push(makePeer(world, i))
     for (const peer of this.#peers) this.#goOn(peer)
-    if (faultEveryMs !== Infinity) this.#expectFault(world.random('faults'), faultEveryMs)
+    this.#faultRandom = world.random('faults')
+    this.#expectFault(faultEveryMs)
     this.#expectStranger(world.random('strangers'))
   }
 
@@ -79,21 +81,26 @@ export class Workload {
     })
   }
 
-  #expectFault(random: Random, everyMs: number): void {
+  /** Something goes wrong now. */
+  fault(): void {
     const { timeline, profile, network, tally } = this.#world
-    this.#in(random.next() * 2 * everyMs, () => {
-      const fault = random.weighted(profile.faultWeights)
-      const up = network.connections.filter(({ established }) => established)
-      const connection = up.length === 0 ? undefined : random.pick(up)
-      if (fault !== undefined) {
-        tally.count(`fault ${fault}`)
-        this.faultCount++
-        const rest = (ms: number): void => {
-          this.#restsUntil = timeline.now + ms
-        }
-        faultOf[fault]({ world: this.#world, clock: this.#clock, random, connection, rest, process: this.#process })
-      }
-      this.#expectFault(random, everyMs)
+    const random = this.#faultRandom
+    const fault = random.weighted(profile.faultWeights)
+    const up = network.connections.filter(({ established }) => established)
+    const connection = up.length === 0 ? undefined : random.pick(up)
+    if (fault === undefined) return
+    tally.count(`fault ${fault}`)
+    this.faultCount++
+    const rest = (ms: number): void => {
+      this.#restsUntil = timeline.now + ms
+    }
+    faultOf[fault]({ world: this.#world, clock: this.#clock, random, connection, rest, process: this.#process })
+  }
+
+  #expectFault(everyMs: number): void {
+    this.#in(this.#faultRandom.next() * 2 * everyMs, () => {
+      this.fault()
+      this.#expectFault(everyMs)
     })
   }
 
