@@ -10,7 +10,7 @@ import assert from 'node:assert'
 import type { Headers } from '@waybill/protocol'
 import { checkRecordNames, ErrorCode, headersFromJson, type JsonHeaders, readHeaders } from '@waybill/protocol'
 import type { Entropy } from '../ports/entropy.js'
-import type { DurableHost, DurableState } from './durable.js'
+import type { DurableHost, DurableState, KeptRun } from './durable.js'
 import type { BrokerLimits } from './limits.js'
 import { PagePool } from './queues/page.js'
 import { Queue, type QueueHome, type QueueOptions } from './queues/queue.js'
@@ -291,6 +291,12 @@ export class Broker implements QueueHome {
   durableState(nextMessageId = this.#nextMessageId): DurableState {
     const hosts = [...this.virtualHosts.values()].map(durableHost)
     return { hosts: [...hosts, ...this.#absentHosts], nextQueueId: this.#nextQueueId, nextMessageId }
+  }
+
+  /** What the log keeps for each durable queue, by its number there; those of virtual hosts that are not configured now are among them. */
+  *keptQueues(): Iterable<{ readonly id: number; readonly runs: Iterable<KeptRun> }> {
+    for (const queue of this.queues()) if (queue.keptId !== 0) yield { id: queue.keptId, runs: queue.keptRuns() }
+    for (const { queues } of this.#absentHosts) yield* queues
   }
 
   // ─── queues come and go ─────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 /**
  * What is done when the log has failed: its file is never used again, and in another place it is made up for what is lost.
  *
- *     failed ── recover(), at once and each second ─▶ messages that are lost are written again ─▶ snapshot ─▶ well
+ *     failed ── recover(), at once and again soon ──▶ messages that are lost are written again ─▶ snapshot ─▶ well
  *        ▲                                                      │                                    │
  *        └──────────────────────────────────────────────────────┴──── that failed too ───────────────┘
  *
@@ -14,7 +14,8 @@ import { Copies } from './copies.js'
 import type { LogJournal } from './log-journal.js'
 import type { MovedIndex } from './moved-index.js'
 
-const retryMs = 1_000
+/** At least; it is looked once a second, or in each turn. */
+const retryMs = 500
 
 export interface MendingOptions {
   readonly journal: LogJournal

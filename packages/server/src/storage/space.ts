@@ -176,7 +176,7 @@ export class Space {
       return
     }
     const queues = new Set<number>()
-    for (const { keptId } of broker.queues()) queues.add(keptId)
+    for (const { id } of broker.keptQueues()) queues.add(id)
     this.#moving = new Moving({
       log: journal.log,
       copies: this.#copies,
@@ -256,7 +256,7 @@ export class Space {
 }
 
 function* keptRuns(broker: Broker) {
-  for (const queue of broker.queues()) if (queue.keptId !== 0 && queue.liveCount > 0) yield* queue.keptRuns()
+  for (const { runs } of broker.keptQueues()) yield* runs
 }
 
 function sizeOf(segments: readonly LogSegment[]): number {

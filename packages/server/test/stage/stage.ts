@@ -9,6 +9,7 @@ import { PaperTransport } from './paper-transport.js'
 import { Peer } from './peer.js'
 
 export interface StageOptions {
+  readonly clock?: PaperClock
   readonly limits?: Partial<Limits>
   readonly authenticator?: Authenticator
   readonly virtualHosts?: readonly string[]
@@ -24,12 +25,13 @@ export interface LogEntry {
 }
 
 export class Stage {
-  readonly clock = new PaperClock()
+  readonly clock: PaperClock
   readonly turn: Turn
   readonly log: LogEntry[] = []
   #nextPort = 50_000
 
-  constructor({ limits = {}, authenticator = everybody, virtualHosts = ['default'], store, snapshotEvery }: StageOptions = {}) {
+  constructor({ limits = {}, authenticator = everybody, virtualHosts = ['default'], store, snapshotEvery, clock = new PaperClock() }: StageOptions = {}) {
+    this.clock = clock
     let drawn = 0
     this.turn = new Turn({
       clock: this.clock,
