@@ -82,7 +82,7 @@ export class RecoveredQueue {
     let partlyAt = -1
     for (let i = place(this.#runIds, first); i < this.#runs.length && this.#runIds[i] <= last; i++) {
       const run = this.#runs[i]
-      if (run === undefined || !run.meets(first, last)) continue
+      if (run === undefined || run.idCount(first, last) === 0) continue
       if (first <= run.firstId && last >= run.lastId) {
         count -= run.count
         size -= run.size
@@ -93,7 +93,8 @@ export class RecoveredQueue {
       } else return false
     }
     if (partly === undefined || count <= 0) return count === 0 && size === 0
-    if (count > partly.count || size > partly.size) return false
+    // What cannot be so ends nothing: a message that comes twice is better than one that does not come.
+    if (count > partly.idCount(first, last) || count > partly.count || size > partly.size) return false
     partly.cut(first, last)
     partly.count -= count
     partly.size -= size

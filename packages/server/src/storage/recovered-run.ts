@@ -23,10 +23,13 @@ export class RecoveredRun {
     return this.ranges[this.ranges.length - 1]
   }
 
-  /** Whether some of its ranges lie between the ids, in part at least. */
-  meets(first: number, last: number): boolean {
-    for (let i = 0; i < this.ranges.length; i += 2) if (this.ranges[i] <= last && this.ranges[i + 1] >= first) return true
-    return false
+  /** How many ids of its ranges lie between these two: no more of its messages do. */
+  idCount(first: number, last: number): number {
+    let count = 0
+    for (let i = 0; i < this.ranges.length; i += 2) {
+      count += Math.max(0, Math.min(last, this.ranges[i + 1]) - Math.max(first, this.ranges[i]) + 1)
+    }
+    return count
   }
 
   /** Cuts the ids from `first` to `last` out of its ranges. */

@@ -70,7 +70,9 @@ t.test('recovered queue - what is gone of a run of the snapshot makes it less by
 
 t.test('recovered queue - more than it had cannot be gone', async (t) => {
   const queue = new RecoveredQueue([{ count: 2, size: 40, ranges: Float64Array.of(1, 100) }])
-  t.notOk(queue.gone(50, 60, 3, 60))
+  t.notOk(queue.gone(50, 60, 3, 60), 'messages')
+  t.notOk(queue.gone(50, 60, 1, 41), 'bytes')
+  t.notOk(queue.gone(50, 50, 2, 30), 'ids')
   t.notOk(queue.gone(300, 310, 1, 20))
   t.same(queue.left(), [{ count: 2, size: 40, ranges: Float64Array.of(1, 100) }])
 })
