@@ -200,7 +200,7 @@ export class LogJournal implements Journal {
     this.#writeRuns()
     this.#writeRanges()
     this.#writeDropped()
-    this.#append()
+    this.#append(this.#needsSync ? 'sync' : 'lazy')
     this.#gathering.clear()
     const size = this.appendedSize - sizeBefore
     this.unsyncedSize += size
@@ -239,7 +239,7 @@ export class LogJournal implements Journal {
   #writeRuns(): void {
     const { runCount, runSlabs, runOffsets, runSizes, runIds, runCounts, runGlued, runRoutes } = this.#gathering
     for (let i = 0; i < runCount; i++) {
-      if (this.#builder.size >= blockSize && runGlued[i] === 0) this.#append()
+      if (this.#builder.size >= blockSize && runGlued[i] === 0) this.#append('lazy')
       const route = this.#routeOf(runRoutes[i])
       const size = runSizes[i]
       const at = this.#builder.reserve(entryHeaderSize + runHeaderSize)
@@ -270,7 +270,7 @@ export class LogJournal implements Journal {
   #writeRanges(): void {
     const { rangeCount, rangeQueues, rangeFirsts, rangeLasts, rangeCounts, rangeSizes } = this.#gathering
     for (let i = 0; i < rangeCount; ) {
-      if (this.#builder.size >= blockSize) this.#append()
+      if (this.#builder.size >= blockSize) this.#append('lazy')
       const queue = rangeQueues[i]
       let end = i + 1
       while (end < rangeCount && end - i < 1_024 && rangeQueues[end] === queue) end++
@@ -290,10 +290,11 @@ export class LogJournal implements Journal {
     this.#dropped = []
   }
 
-  #append(): void {
+  /** The sync is asked for with the last block of a turn: one that began before would not cover it, and its batch would wait for another. */
+  #append(need: 'sync' | 'lazy'): void {
     const builder = this.#builder
     builder.end()
-    this.#lastPosition = this.log.append(builder.parts, this.#needsSync ? 'sync' : 'lazy')
+    this.#lastPosition = this.log.append(builder.parts, need)
     this.appendedSize += builder.size
     if (this.#blockRecords > 0) {
       this.index.add(this.#blockFirstId, this.#lastPosition, this.#blockRecords, this.log.segmentOf(this.#lastPosition))

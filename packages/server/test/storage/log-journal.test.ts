@@ -133,6 +133,11 @@ t.test('journal - long turns are several blocks, but what belongs together is in
   for (let id = 1; id <= 6; id++) say(id)
   journal.write()
   t.equal(log.appended.length, 2)
+  t.strictSame(
+    log.appended.map(({ need }) => need),
+    ['lazy', 'sync'],
+    'the sync is asked for when all of the turn is there',
+  )
   log.appended.length = 0
   journal.together(true)
   for (let id = 11; id <= 16; id++) say(id)
