@@ -24,6 +24,8 @@ const partHeaderSize = 8
 const partSize = 1024 * 1024
 const runHeaderSize = 16
 const rangeSize = 16
+const idMarkSize = 16
+const movedMarkSize = 24
 
 export interface SnapshotState {
   readonly state: DurableState
@@ -56,9 +58,18 @@ export function encodeSnapshot({ state, segments, index, moved }: SnapshotState)
   parts.begin(PartKind.runs)
   for (const { queues } of hosts) for (const { id, runs } of queues) writeRuns(parts, id, runs)
   parts.begin(PartKind.ids)
-  for (const { id, position } of index.marks()) parts.numbers(id, position)
+  for (const { id, position } of index.marks()) {
+    const at = parts.reserve(idMarkSize)
+    writeU64(parts.buffer, at, id)
+    writeU64(parts.buffer, at + 8, position)
+  }
   parts.begin(PartKind.moved)
-  for (const { first, last, position } of moved.marks()) parts.numbers(first, last, position)
+  for (const { first, last, position } of moved.marks()) {
+    const at = parts.reserve(movedMarkSize)
+    writeU64(parts.buffer, at, first)
+    writeU64(parts.buffer, at + 8, last)
+    writeU64(parts.buffer, at + 16, position)
+  }
   return parts.end()
 }
 
@@ -105,10 +116,12 @@ export function readSnapshot(parts: readonly Uint8Array[], sink: SnapshotSink): 
         readRuns(part, sink)
         break
       case PartKind.ids:
-        for (let at = partHeaderSize; at < part.length; at += 16) sink.id(readU64(part, at), readU64(part, at + 8))
+        for (let at = partHeaderSize; at < part.length; at += idMarkSize) sink.id(readU64(part, at), readU64(part, at + 8))
         break
       case PartKind.moved:
-        for (let at = partHeaderSize; at < part.length; at += 24) sink.moved(readU64(part, at), readU64(part, at + 8), readU64(part, at + 16))
+        for (let at = partHeaderSize; at < part.length; at += movedMarkSize) {
+          sink.moved(readU64(part, at), readU64(part, at + 8), readU64(part, at + 16))
+        }
         break
       default:
         throw new SnapshotProblem(`part ${number} has kind ${kind}`)
@@ -171,17 +184,8 @@ class PartWriter {
   }
 
   text(text: string): void {
-    const bytes = Buffer.from(text)
-    const at = this.reserve(bytes.length)
-    bytes.copy(this.buffer, at)
-  }
-
-  numbers(...numbers: number[]): void {
-    let at = this.reserve(numbers.length * 8)
-    for (const number of numbers) {
-      writeU64(this.buffer, at, number)
-      at += 8
-    }
+    const at = this.reserve(Buffer.byteLength(text))
+    this.buffer.write(text, at)
   }
 
   end(): Uint8Array[] {

@@ -1,3 +1,4 @@
+import assert from 'node:assert'
 import t from 'tap'
 import type { DurableState, KeptRun } from '../../dist/broker/durable.js'
 import { IdIndex } from '../../dist/storage/id-index.js'
@@ -22,7 +23,7 @@ async function recovered(parts: readonly Uint8Array[]) {
 }
 
 t.test('snapshot - what is read is what was written, in as many parts as it takes', async (t) => {
-  const runs: KeptRun[] = Array.from({ length: 20_000 }, (_, i) => ({
+  const runs: KeptRun[] = Array.from({ length: 12_000 }, (_, i) => ({
     count: 1_024,
     size: 2 ** 31 + i,
     ranges: Float64Array.from({ length: 2 + 2 * (i % 12) }, (_, k) => 2 ** 40 + i * 2_000 + k),
@@ -44,14 +45,14 @@ t.test('snapshot - what is read is what was written, in as many parts as it take
   }
   const index = new IdIndex()
   const moved = new MovedIndex()
-  for (let i = 0; i < 100_000; i++) index.mark(i * 500, 1)
+  for (let i = 0; i < 80_000; i++) index.mark(i * 500, 1)
   moved.add(7, 9, 1)
   const parts = encoded(state, index, moved)
   t.ok(parts.length > 5 && parts.every(({ length }) => length <= 1_024 * 1_024))
   const found = await recovered(parts)
-  t.same(found.state, state)
-  t.same([...found.index.marks()], [...index.marks()])
-  t.same([...found.moved.marks()], [...moved.marks()])
+  assert.deepEqual(found.state, state)
+  assert.deepEqual([...found.index.marks()], [...index.marks()])
+  assert.deepEqual([...found.moved.marks()], [...moved.marks()])
 })
 
 t.test('snapshot - of nothing says that there is nothing', async (t) => {
