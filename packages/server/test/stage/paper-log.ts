@@ -31,6 +31,13 @@ export class PaperLog implements Log {
     return copy
   }
 
+  /** The same log as it lies there: what was dropped is not. */
+  static after(log: PaperLog): PaperLog {
+    const copy = PaperLog.upTo(log, log.blocks.length, log.snapshot)
+    for (const segment of log.dropped) copy.drop(segment)
+    return copy
+  }
+
   append(parts: readonly Uint8Array[], need: 'sync' | 'lazy'): Position {
     const bytes = Buffer.concat(parts)
     if (bytes.length === 0) return this.blocks.length
@@ -58,7 +65,7 @@ export class PaperLog implements Log {
   }
 
   replay(from: Position, each: (position: Position, bytes: Uint8Array) => void): Promise<LogReplay> {
-    for (let at = from; at < this.blocks.length; at++) each(at + 1, this.blocks[at]!)
+    for (let at = from; at < this.blocks.length; at++) if (!this.dropped.has(this.segmentOf(at + 1))) each(at + 1, this.blocks[at]!)
     return Promise.resolve({ blockCount: this.blocks.length - from, damage: [], torn: undefined })
   }
 

@@ -24,7 +24,11 @@ export class DurableLife {
   #serial = 0
 
   static async begin(log: PaperLog, random: Random): Promise<DurableLife> {
-    const store = await openStore(log, () => undefined, () => 0)
+    const store = await openStore(
+      log,
+      () => undefined,
+      () => 0,
+    )
     return new DurableLife(log, store, random)
   }
 
@@ -49,14 +53,26 @@ export class DurableLife {
     const peer = random.pick(this.#peers)
     const queue = random.pick(queues)
     const what = random.below(100)
-    if (what < 8) this.#ask(peer, 'DECLARE_QUEUE', { queue, durable: random.chance(0.8), autoDelete: random.chance(0.2), ...(random.chance(0.1) ? { expiresMs: 20_000 } : {}) })
+    if (what < 8)
+      this.#ask(peer, 'DECLARE_QUEUE', {
+        queue,
+        durable: random.chance(0.8),
+        autoDelete: random.chance(0.2),
+        ...(random.chance(0.1) ? { expiresMs: 20_000 } : {}),
+      })
     else if (what < 10) this.#ask(peer, 'DELETE_QUEUE', { queue })
     else if (what < 12) this.#ask(peer, 'PURGE_QUEUE', { queue })
     else if (what < 16) this.#declareExchange(peer)
     else if (what < 17) this.#ask(peer, 'DELETE_EXCHANGE', { exchange: random.pick(exchanges) })
     else if (what < 26) this.#bind(peer, queue)
     else if (what < 58) this.#publish(peer, queue)
-    else if (what < 66) this.#ask(peer, 'CONSUME', { consumer: this.#nextConsumer++, queue, ack: random.chance(0.3) ? 'none' : 'manual', prefetch: random.pick([1, 7, 100]) })
+    else if (what < 66)
+      this.#ask(peer, 'CONSUME', {
+        consumer: this.#nextConsumer++,
+        queue,
+        ack: random.chance(0.3) ? 'none' : 'manual',
+        prefetch: random.pick([1, 7, 100]),
+      })
     else if (what < 68) this.#ask(peer, 'CANCEL', { consumer: 1 + random.below(this.#nextConsumer) })
     else if (what < 92) this.#settleSome()
     else if (what < 94) this.#reconnect(peer)
@@ -64,9 +80,26 @@ export class DurableLife {
     this.settle()
     for (const each of this.#peers) {
       for (const { type, firstTag, records } of each.heard()) {
-        if (type === 'DELIVER') for (let i = 0; i < (records as unknown[]).length; i++) this.#held.push({ peer: each, tag: (firstTag as number) + i })
+        if (type === 'DELIVER')
+          for (let i = 0; i < (records as unknown[]).length; i++) this.#held.push({ peer: each, tag: (firstTag as number) + i })
       }
     }
+  }
+
+  /** Takes everything that is left, queue by queue; returns how many messages of the log each had. */
+  drain(names: readonly string[]): Record<string, number> {
+    for (const peer of [...this.#peers]) this.#reconnect(peer)
+    const counts: Record<string, number> = {}
+    const peer = this.#peers[0]!
+    for (const queue of names) {
+      peer.heard()
+      this.#ask(peer, 'CONSUME', { consumer: this.#nextConsumer++, queue, ack: 'none', prefetch: 65_535, prefetchSize: 2 ** 30 })
+      this.settle()
+      const delivered = peer.heard().filter(({ type }) => type === 'DELIVER')
+      const records = delivered.flatMap((frame) => frame.records as { persistent: boolean }[])
+      counts[queue] = records.filter(({ persistent }) => persistent).length
+    }
+    return counts
   }
 
   /** The state as the broker has it in memory. */
@@ -144,5 +177,7 @@ export class DurableLife {
 }
 
 function peerSettles(tag: number, outcome: string): Buffer {
-  return bytesOf([{ type: 'SETTLE', channel: 1, entries: [{ firstTag: tag, count: 1, outcome, delayMs: outcome === 'retry' ? 100 : null }] }])
+  return bytesOf([
+    { type: 'SETTLE', channel: 1, entries: [{ firstTag: tag, count: 1, outcome, delayMs: outcome === 'retry' ? 100 : null }] },
+  ])
 }

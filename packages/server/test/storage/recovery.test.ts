@@ -39,7 +39,14 @@ t.test('recovery - wherever the log ends, it says what was appended until then; 
         assert(state.nextQueueId >= naive.nextQueueId, 'nor a queue')
       }
       assert.deepEqual(naive.plainStateOf(living.state), naive.state, 'the log says what the broker has')
-      log = PaperLog.upTo(log, log.blocks.length - random.below(20), random.pick(snapshots))
+      assert.deepEqual(living.stage.logged('data-damaged'), [])
+      if (life === 2) {
+        const last = await DurableLife.begin(PaperLog.after(log), random)
+        const counts = Object.entries(naive.state.queues).map(([name, { ids }]) => [name, ids.length] as const)
+        assert.deepEqual(last.drain(counts.map(([name]) => name)), Object.fromEntries(counts), 'all that is left can be had')
+        assert.deepEqual(last.stage.logged('data-damaged'), [])
+      }
+      log = random.chance(0.5) ? PaperLog.after(log) : PaperLog.upTo(log, log.blocks.length - random.below(20), random.pick(snapshots))
     }
   })
 })
