@@ -130,10 +130,12 @@ class ChainFinder {
 
   take(segment: Segment, next: Segment | undefined): void {
     const cursor = new BlockCursor(segment.file)
-    let at = segment.id === this.#start.segment ? this.#start.at : 0
+    const start = segment.id === this.#start.segment ? this.#start.at : 0
+    let at = start
     for (;;) {
       at = this.#follow(cursor, segment, at)
-      if (next !== undefined && this.#goesOnIn(next)) break
+      // A segment of which nothing follows may be the beginning of an epoch, under numbers that were used before.
+      if (next !== undefined && (at > start || cursor.isBlank(at)) && this.#goesOnIn(next)) break
       if (!cursor.search(at, this.#isLater)) break
       this.#number = this.#beginning(cursor, at)
       if (cursor.number > this.#number) this.#gaps.push(this.#gapBefore(segment, at, cursor.at))
