@@ -205,7 +205,7 @@ export class Pager implements PagerPort, EntrySink {
     const reads: QueueRead[] = []
     for (let i = 0, count = routeQueueCount(from, to); i < count; i++) {
       const read = this.#reads.get(routeQueue(bytes, from, i))
-      if (read !== undefined && read.wants(this.#position)) reads.push(read)
+      if (read?.wants(this.#position)) reads.push(read)
     }
     this.#routes.push(reads)
   }

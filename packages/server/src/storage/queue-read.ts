@@ -224,7 +224,7 @@ export class QueueRead {
     if (this.#cold !== undefined) this.leftSize -= this.#cold.size
     this.#range = this.#count = this.#size = 0
     do this.#cold = this.#pages[this.#next++]
-    while (this.#cold !== undefined && this.#cold.isOver)
+    while (this.#cold?.isOver)
     if (this.#cold === undefined) {
       this.queue.isReading = false
       return

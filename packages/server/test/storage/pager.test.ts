@@ -23,7 +23,7 @@ function publish(recorder: PagedRecorder, queue: string, from: number, to: numbe
 }
 
 function numbers(deliveries: readonly Delivery[]): number[] {
-  return deliveries.map(({ body }) => Number.parseInt(body))
+  return deliveries.map(({ body }) => Number.parseInt(body, 10))
 }
 
 function range(from: number, to: number): number[] {
@@ -333,7 +333,7 @@ t.test('pager - random leaving, coming back, restarting and settling never loses
         for (const delivery of held.splice(0, random.below(held.length + 1))) {
           const outcome = random.pick([Outcome.ack, Outcome.ack, Outcome.requeue])
           recorder.settle(delivery, outcome)
-          if (outcome === Outcome.ack) there.delete(Number.parseInt(delivery.body))
+          if (outcome === Outcome.ack) there.delete(Number.parseInt(delivery.body, 10))
         }
       } else if (random.chance(0.3)) {
         recorder = await recorder.restarted({ memorySize: 4 * 2 ** 20 })
@@ -348,7 +348,7 @@ t.test('pager - random leaving, coming back, restarting and settling never loses
       }
       got.push(...recorder.turn(turnMs))
       for (const { body, redelivered } of got) {
-        const number = Number.parseInt(body)
+        const number = Number.parseInt(body, 10)
         assert(there.has(number) && !held.some((other) => other.body === body), `${body} is delivered to one at a time`)
         assert(!seen.has(number) || redelivered, `${body} has been delivered before`)
         seen.add(number)

@@ -6,7 +6,7 @@ const MiB = 2 ** 20
 const memorySize = 16 * MiB
 const limits = { memorySize, messageSizeMax: 4 * MiB }
 const text = (n: number): string => `${n} `.padEnd(2_000, '.')
-const numbers = (bodies: readonly string[]): number[] => bodies.map((body) => Number.parseInt(body))
+const numbers = (bodies: readonly string[]): number[] => bodies.map((body) => Number.parseInt(body, 10))
 
 /** A connection that publishes persistent messages to a durable queue, some at a time, and how the broker took them. */
 class Publisher {

@@ -431,7 +431,9 @@ export class Queue implements Timed, DeliverySource {
 
   #wantPages(): void {
     for (const consumer of this.consumers) {
-      if (consumer.unsettledCount > 0 || consumer.canTake(1)) return this.#home.wanted(this)
+      if (consumer.unsettledCount === 0 && !consumer.canTake(1)) continue
+      this.#home.wanted(this)
+      return
     }
   }
 
