@@ -13,7 +13,9 @@ export function durableHost({ name, exchanges, queues }: VirtualHost): DurableHo
   return {
     name,
     exchanges: kept.map(exchangeJson),
-    queues: [...queues.values()].filter(({ keptId }) => keptId !== 0).map((queue) => ({ ...queueJson(queue), runs: [...queue.keptRuns()] })),
+    queues: [...queues.values()]
+      .filter(({ keptId }) => keptId !== 0)
+      .map((queue) => ({ ...queueJson(queue), runs: [...queue.keptRuns()] })),
     bindings,
   }
 }

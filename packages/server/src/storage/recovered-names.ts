@@ -99,7 +99,11 @@ function endsOf({ source, target }: BindingJson): string[] {
 
 function keyOf(binding: BindingJson): string {
   const { key, headers, match } = binding
-  const plain = { key, ...(headers === undefined ? {} : { headers: headersFromJson(headers as JsonHeaders) }), ...(match === undefined ? {} : { match }) }
+  const plain = {
+    key,
+    ...(headers === undefined ? {} : { headers: headersFromJson(headers as JsonHeaders) }),
+    ...(match === undefined ? {} : { match }),
+  }
   return JSON.stringify([...endsOf(binding), bindingIdentity(plain)])
 }
 

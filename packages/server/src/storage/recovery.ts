@@ -43,7 +43,11 @@ export async function recover(log: Log): Promise<Recovery> {
   if (snapshot !== undefined) tail.begin(snapshot.parts)
   const damage: LogDamage[] = []
   let tailSize = 0
-  const { blockCount, damage: unread, torn } = await log.replay(snapshot?.through ?? 0, (position, bytes) => {
+  const {
+    blockCount,
+    damage: unread,
+    torn,
+  } = await log.replay(snapshot?.through ?? 0, (position, bytes) => {
     tailSize += bytes.length
     for (const message of tail.block(position, bytes, log.segmentOf(position))) {
       damage.push({ segment: log.segmentOf(position), where: `block ${position}`, message })
@@ -142,7 +146,8 @@ class Tail implements EntrySink {
       const id = routeQueue(bytes, from, i)
       const queue = this.#queues.get(id)
       if (queue !== undefined) queues.push(queue)
-      else (missing ??= []).push(id)
+      else if (missing === undefined) missing = [id]
+      else missing.push(id)
     }
     this.#routes.push({ queues, missing })
   }
@@ -176,7 +181,9 @@ class Tail implements EntrySink {
     const found = this.#queues.get(queue)
     if (found === undefined) this.#missing(queue)
     else if (!found.gone(first, last, count, size)) {
-      this.#problems.push(`queue number ${queue} did not have ${count} messages of ${size} bytes from id ${first} to ${last}, which are gone`)
+      this.#problems.push(
+        `queue number ${queue} did not have ${count} messages of ${size} bytes from id ${first} to ${last}, which are gone`,
+      )
     }
   }
 

@@ -97,37 +97,34 @@ export class Snapshots {
     let size = 0
     for (const part of parts) size += part.length
     this.#appendedAt = journal.appendedSize
-    const { written, failed, message } = log.progress()
-    const taken = { through: written, epoch: log.epoch, parts, size, takenAt, done: this.#asked }
+    this.#taken = { through: log.progress().written, epoch: log.epoch, parts, size, takenAt, done: this.#asked }
     this.#asked = []
-    if (failed !== undefined) return this.#failed(taken, new Error(message))
-    this.#taken = taken
-    this.#lookAtTaken(taken)
+    this.#lookAtTaken(this.#taken)
   }
 
   #lookAtTaken(taken: Taken): void {
-    const { log, now, tell, wake } = this.#options
+    const { log, wake } = this.#options
     const { synced, failed, message } = log.progress()
-    if (failed !== undefined) return this.#failed(taken, new Error(message))
-    if (log.epoch !== taken.epoch) return this.#failed(taken, new Error('the log has gone on in another place'))
-    if (synced < taken.through) return
-    this.#isSaving = true
-    const { through, parts, size, takenAt } = taken
-    log.saveSnapshot({ through, parts }, (error) => {
-      this.#isSaving = false
-      wake()
-      if (error !== undefined) return this.#failed(taken, error)
-      this.#taken = undefined
-      this.through = through
-      this.#size = size
-      tell('debug', 'snapshot-saved', { size, ms: now() - takenAt })
-      for (const done of taken.done) done(undefined)
-    })
+    if (failed !== undefined) this.#end(taken, new Error(message))
+    else if (log.epoch !== taken.epoch) this.#end(taken, new Error('the log has gone on in another place'))
+    else if (synced >= taken.through) {
+      this.#isSaving = true
+      log.saveSnapshot({ through: taken.through, parts: taken.parts }, (error) => {
+        this.#isSaving = false
+        this.#end(taken, error)
+        wake()
+      })
+    }
   }
 
-  #failed(taken: Taken, error: Error): void {
+  #end(taken: Taken, error: Error | undefined): void {
+    const { now, tell } = this.#options
     this.#taken = undefined
-    this.#options.tell('warn', 'snapshot-failed', { message: error.message })
+    if (error === undefined) {
+      this.through = taken.through
+      this.#size = taken.size
+      tell('debug', 'snapshot-saved', { size: taken.size, ms: now() - taken.takenAt })
+    } else tell('warn', 'snapshot-failed', { message: error.message })
     for (const done of taken.done) done(error)
   }
 }

@@ -1,7 +1,7 @@
 // Hot: every message of the log's tail passes here once. Typed arrays only.
 /**
- * Up to 1,024 messages of one queue, at most 4 MiB if there are several,
- * as recovery finds them behind the snapshot: their ids, their sizes, and which are gone since.
+ * Up to 1,024 messages of one queue, at most 4 MiB if there are several, as recovery finds them behind the snapshot: their ids, their sizes, and
+ * which are gone since.
  *
  *     pieces   first id, index of its first message      ids in a piece are consecutive
  *     size     of every record, or `sizes` if they differ
@@ -67,7 +67,8 @@ export class TailPage {
 
   /** The messages with ids from `first` to `last` are gone. What is left can be read off `liveCount` and `liveSize`. */
   drop(first: number, last: number): void {
-    const gone = (this.#gone ??= new Uint32Array(tailPageSize / 32))
+    this.#gone ??= new Uint32Array(tailPageSize / 32)
+    const gone = this.#gone
     for (let index = this.#indexFrom(first), end = this.#indexFrom(last + 1); index < end; index++) {
       const bit = 1 << (index & 31)
       if ((gone[index >> 5] & bit) !== 0) continue

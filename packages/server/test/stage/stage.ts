@@ -30,7 +30,14 @@ export class Stage {
   readonly log: LogEntry[] = []
   #nextPort = 50_000
 
-  constructor({ limits = {}, authenticator = everybody, virtualHosts = ['default'], store, snapshotEvery, clock = new PaperClock() }: StageOptions = {}) {
+  constructor({
+    limits = {},
+    authenticator = everybody,
+    virtualHosts = ['default'],
+    store,
+    snapshotEvery,
+    clock = new PaperClock(),
+  }: StageOptions = {}) {
     this.clock = clock
     let drawn = 0
     this.turn = new Turn({

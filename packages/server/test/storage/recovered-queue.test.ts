@@ -31,7 +31,9 @@ t.test('recovered queue - few survivors of many pages become one run', async (t)
   const queue = new RecoveredQueue()
   queue.add(1, 5_000, new Uint32Array(5_000).fill(20))
   for (let page = 0; page < 5; page++) t.ok(queue.gone(page * 1_000 + 1, page * 1_000 + 999, 999, 999 * 20))
-  t.same(queue.left(), [{ count: 5, size: 100, ranges: Float64Array.of(1_000, 1_000, 2_000, 2_000, 3_000, 3_000, 4_000, 4_000, 5_000, 5_000) }])
+  t.same(queue.left(), [
+    { count: 5, size: 100, ranges: Float64Array.of(1_000, 1_000, 2_000, 2_000, 3_000, 3_000, 4_000, 4_000, 5_000, 5_000) },
+  ])
 })
 
 t.test('recovered queue - a run has no more bytes than may be read at once, but for a message that is larger itself', async (t) => {

@@ -33,7 +33,7 @@ t.test('restart - what was not settled comes again in its order, flagged; what w
   t.same(bodies, ['a', 'c', 'd', 'e'])
 })
 
-t.test('restart - neither the ids of messages nor those of transient ones are given out twice, under the name of the same log', async (t) => {
+t.test('restart - no message id is given out twice, not even that of a transient message', async (t) => {
   const { stage, peer } = await withQueue()
   const idsOf = (from: Peer) => from.heard().flatMap(({ type, firstMessageId }) => (type === 'DELIVER' ? [firstMessageId as number] : []))
   peer.request('CONSUME', 1, { consumer: 1, queue: 'q' })
