@@ -12,7 +12,19 @@ import { filesBelow, root } from '../prepare.mjs'
 
 const readText = (path) => readFileSync(join(root, path), 'utf8')
 const lines = readText('docs/coverage.md').split('\n')
-const headings = ['The workspace', 'spec', 'protocol', 'server', 'client', 'cli', 'Examples', 'Speed', 'Bad input', 'Shown as a whole']
+const headings = [
+  'The workspace',
+  'spec',
+  'protocol',
+  'server',
+  'client',
+  'cli',
+  'Durability',
+  'Examples',
+  'Speed',
+  'Bad input',
+  'Shown as a whole',
+]
 
 /** The promises with what holds each; lines that are neither are left over. */
 function readRows() {
