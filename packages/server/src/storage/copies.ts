@@ -1,7 +1,7 @@
 /**
  * Messages that are written to the log again: those whose segment is to go, and those that a disk which has failed does not have.
  *
- *     block     │ ROUTE │ RUN, MOVED: records │ RUN, MOVED: records │ ROUTE │ …        up to 256 KiB, or one record
+ *     block     │ ROUTE │ RUN, MOVED: records │ RUN, MOVED: records │ ROUTE │ …        up to 64 KiB, or one record
  *
  * A copy says nothing new: on replay it is only another place where a message lies. Each block is noted in the index of moved messages.
  */
@@ -9,7 +9,8 @@ import type { Log, Position } from '../ports/log.js'
 import { EntryFlag, EntryKind, entryHeaderSize, runHeaderSize, writeEntryHeader, writeRunHeader } from './entries.js'
 import type { MovedIndex } from './moved-index.js'
 
-const blockSize = 256 * 1024
+/** So much is read to find one of them. */
+const blockSize = 64 * 1024
 const noQueues: Uint8Array = new Uint8Array(0)
 
 export class Copies {

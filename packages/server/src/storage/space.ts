@@ -5,7 +5,7 @@
  *                │ · x · · · · ·  │ ─▶ x is written again ─▶ DROP, synced ─▶ given back
  *                │ xxxxxxx·xxxxxx │    stays
  *
- * It is looked at, at most once a second, from what queues have and not from what was ever said: so nothing has to be counted as messages come and go.
+ * It is looked at behind each snapshot, and once a second, from what queues have and not from what was ever said: so nothing has to be counted as messages come and go.
  * A segment goes only when a saved snapshot says what follows from it, and when nobody reads in it.
  *
  * While messages come the log may take 3 times as much as is needed and 4 segments; soon after, twice as much and 2 segments: a message that nobody ever
@@ -27,9 +27,9 @@ const sparseAtRest = 1.75
 /** A segment is worth moving if no more than this of it is needed; if it was written by moving, also no more than this of what was needed then. */
 const worthMoving = 0.6
 const worthMovingAgain = 0.75
-/** Looking at so many ranges takes about a millisecond: once a second, or less often if there are more. */
-const rangesPerSecond = 10_000
-const lookMs = 1_000
+/** Looking at 10,000 ranges takes about a millisecond: it is done a hundredth of the time at most. */
+const msPerRange = 0.01
+const lookMsMax = 2_000
 /** Between snapshots that are made to give space back. */
 const snapshotMs = 2_000
 /** Copies that may be on their way to the disk. */
@@ -74,7 +74,9 @@ export class Space {
   #nextSnapshotAt = 0
   #nextMessageId = 0
   #goneSize = 0
-  #wasComing = false
+  /** Of the last snapshot when it was looked. */
+  #through: Position = 0
+  #isComing = false
   /** It has to be looked again, whatever happens. */
   #isUnfinished = true
   /** Of `copies`, when everything was synced last. */
@@ -86,42 +88,48 @@ export class Space {
   }
 
   /** In each turn, after the journal has written. */
-  step(): void {
-    const { journal } = this.#options
+  step(now: number): void {
+    const { journal, snapshots } = this.#options
     if (journal.failed) {
       this.#giveUp()
       return
     }
     if (this.#moving !== undefined) this.#move(this.#moving)
     if (this.#leaving.length > 0) this.#finishLeaving()
+    if (snapshots.through !== this.#through) this.#look(now)
   }
 
   /** Once a second. */
-  look(now: number): void {
-    const { journal, broker } = this.#options
-    if (journal.failed || this.#moving !== undefined || now < this.#nextLookAt) return
+  second(now: number): void {
+    const { broker } = this.#options
     const isComing = broker.nextMessageId !== this.#nextMessageId
     this.#nextMessageId = broker.nextMessageId
     // When nothing comes any more, less is allowed.
-    if (this.#wasComing && !isComing) this.#isUnfinished = true
-    this.#wasComing = isComing
+    if (this.#isComing && !isComing) this.#isUnfinished = true
+    this.#isComing = isComing
+    this.#look(now)
+  }
+
+  #look(now: number): void {
+    const { journal, snapshots } = this.#options
+    if (journal.failed || this.#moving !== undefined || now < this.#nextLookAt) return
     const sealed = journal.log.segments().slice(0, -1)
-    if (sealed.length === 0) return
-    if (!this.#isUnfinished && !this.#hasChanged(sealed, isComing)) return
+    if (sealed.length === 0 || !(this.#isUnfinished || this.#hasChanged(sealed))) return
+    this.#through = snapshots.through
     this.#goneSize = journal.goneSize
     this.#isUnfinished = false
-    this.#measure(now, isComing)
+    this.#measure(now)
   }
 
   /** Whether so much has gone since it was looked last that there may be something to give back. */
-  #hasChanged(sealed: readonly LogSegment[], isComing: boolean): boolean {
-    const { journal } = this.#options
+  #hasChanged(sealed: readonly LogSegment[]): boolean {
+    const { journal, snapshots } = this.#options
     const goneSize = journal.goneSize - this.#goneSize
-    if (!isComing) return goneSize > 0
+    if (!this.#isComing || snapshots.through !== this.#through) return goneSize > 0
     return goneSize >= Math.max(sizeOf(sealed) / 8, largest(sealed) / 2)
   }
 
-  #measure(now: number, isComing: boolean): void {
+  #measure(now: number): void {
     const { journal, broker, moved, snapshots } = this.#options
     const { log, index } = journal
     const segments = log.segments()
@@ -129,11 +137,11 @@ export class Space {
     const lives = measureLife(segments, live, { index, moved, segmentOf: (position) => log.segmentOf(position) })
     this.lookCount++
     this.liveSize = live.size
-    this.#nextLookAt = now + lookMs * Math.ceil(live.count / rangesPerSecond)
+    this.#nextLookAt = now + Math.min(lookMsMax, live.count * msPerRange)
     const leaving = new Set(this.#leaving.map(({ segment }) => segment))
     const sealed = lives.slice(0, -1).filter(({ segment }) => !leaving.has(segment.id) && !this.#damaged.has(segment.id))
     const dead = sealed.filter(({ isNeeded }) => !isNeeded)
-    const sparse = this.#worthMoving(sealed, isComing)
+    const sparse = this.#worthMoving(sealed)
     const isCovered = ({ segment }: SegmentLife) => segment.last <= snapshots.through
     for (const life of dead) if (isCovered(life)) this.#leave(life.segment.id)
     this.#sparse = sparse.filter(isCovered).map(({ segment }) => segment)
@@ -147,13 +155,12 @@ export class Space {
   }
 
   /** The sparsest segments, as many as have to go. */
-  #worthMoving(sealed: readonly SegmentLife[], isComing: boolean): SegmentLife[] {
+  #worthMoving(sealed: readonly SegmentLife[]): SegmentLife[] {
     for (const { segment, liveSize, isFirstHome } of sealed) {
       if (!isFirstHome && !this.#neededFirst.has(segment.id)) this.#neededFirst.set(segment.id, liveSize / segment.size)
     }
-    let size = 0
-    for (const { segment, isNeeded } of sealed) if (isNeeded) size += segment.size
-    const sizeMax = isComing ? sparseWhileComing * this.liveSize + largest(sealed.map(({ segment }) => segment)) : sparseAtRest * this.liveSize
+    let size = sizeOf(sealed.filter(({ isNeeded }) => isNeeded).map(({ segment }) => segment))
+    const sizeMax = this.#sizeMax(sealed.map(({ segment }) => segment))
     const chosen: SegmentLife[] = []
     const needed = ({ segment, liveSize }: SegmentLife) => liveSize / segment.size
     for (const life of sealed.filter(({ isNeeded }) => isNeeded).sort((a, b) => needed(a) - needed(b))) {
@@ -164,6 +171,15 @@ export class Space {
       size -= segment.size - liveSize
     }
     return chosen
+  }
+
+  /** How many bytes segments may take that are not written to any more. */
+  #sizeMax(sealed: readonly LogSegment[]): number {
+    const segmentSize = largest(sealed)
+    if (this.#isComing) return sparseWhileComing * this.liveSize + segmentSize
+    // Snapshots take their part too.
+    const others = this.#options.journal.log.space().used - sizeOf(sealed)
+    return Math.min(sparseAtRest * this.liveSize, 2 * this.liveSize + 2 * segmentSize - others)
   }
 
   // ─── moving ─────────────────────────────────────────────────────────────

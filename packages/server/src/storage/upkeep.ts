@@ -56,12 +56,12 @@ export class Upkeep implements Timed {
   /** In each turn, after the journal has written. */
   look(now: number): void {
     this.#mending.look(now)
-    this.space.step()
+    this.space.step(now)
   }
 
   due(_value: number, now: number): void {
     this.#timers.insert(now + lookMs, this, 0)
     this.#alarm.look(this.#journal.log.space().free)
-    this.space.look(now)
+    this.space.second(now)
   }
 }

@@ -2,7 +2,7 @@
 import { SimDisk } from '../../dist/sim/disk.js'
 import { Random } from '../../dist/sim/random.js'
 import { openLocalLog } from '../../dist/storage/local/index.js'
-import { openStore } from '../../dist/storage/open-store.js'
+import { type OpenStore, openStore } from '../../dist/storage/open-store.js'
 import { PaperClock } from './paper-clock.js'
 import { type LogEntry, Stage, type StageOptions } from './stage.js'
 
@@ -33,7 +33,10 @@ class Later {
   /** Does what is due, in its order. */
   runDue(): void {
     for (;;) {
-      const next = this.#waiting.reduce((least, each) => (each.at < least.at ? each : least), this.#waiting[0] ?? { at: Infinity, run: () => {} })
+      const next = this.#waiting.reduce(
+        (least, each) => (each.at < least.at ? each : least),
+        this.#waiting[0] ?? { at: Infinity, run: () => {} },
+      )
       if (next.at > this.#clock.now()) return
       this.#waiting.splice(this.#waiting.indexOf(next), 1)
       next.run()
@@ -43,10 +46,12 @@ class Later {
 
 export class DiskStage extends Stage {
   readonly disk: SimDisk
+  readonly store: OpenStore
   readonly #later: Later
 
-  private constructor(options: StageOptions, disk: SimDisk, later: Later) {
-    super(options)
+  private constructor(options: StageOptions, store: OpenStore, disk: SimDisk, later: Later) {
+    super({ ...options, store })
+    this.store = store
     this.disk = disk
     this.#later = later
   }
@@ -66,7 +71,13 @@ export class DiskStage extends Stage {
       wake: () => wake(),
       segmentSize,
       spareCount: 1,
-    }).then((log) => openStore(log, (level, event, fields) => told.push({ level, event, ...fields }), () => clock.now()))
+    }).then((log) =>
+      openStore(
+        log,
+        (level, event, fields) => told.push({ level, event, ...fields }),
+        () => clock.now(),
+      ),
+    )
     let isOpen = false
     const opened = opening.finally(() => {
       isOpen = true
@@ -76,7 +87,7 @@ export class DiskStage extends Stage {
       clock.pass(1)
       later.runDue()
     }
-    const stage = new DiskStage({ ...rest, limits: { diskFreeMin: 0, ...rest.limits }, clock, store: await opened }, disk, later)
+    const stage = new DiskStage({ ...rest, limits: { diskFreeMin: 0, ...rest.limits }, clock }, await opened, disk, later)
     stage.log.push(...told)
     wake = () => clock.soon(stage.turn.run)
     stage.pass(0)

@@ -23,41 +23,44 @@ function statuses(peer: Peer): unknown[] {
   return peer.heardAll().flatMap(({ type, json }) => (type === 'STATUS' ? [json] : []))
 }
 
-t.test('disk alarm - below the minimum publishers get no credit and are told why within a second; consumers go on; it ends by itself', async (t) => {
-  const { stage, peer } = await withQueue({ capacity: 64 * MiB, limits: { diskFreeMin: 32 * MiB } })
-  publish(peer, 1, 1_000)
-  stage.pass(1_100)
-  t.same(statuses(peer), [])
-  stage.disk.capacity = 32 * MiB
-  stage.pass(1_000)
-  t.same(statuses(peer), [{ state: 'blocked', reason: 'disk' }])
-  t.match(stage.logged('publishers-blocked'), [{ reason: 'disk', diskFreeMin: 32 * MiB }])
-  const other = stage.connect()
-  t.equal(other.hello().blocked, 'disk', 'who comes now is told in the first answer')
-  t.match(other.request('OPEN', 1, {}), { creditSize: 0 })
+t.test(
+  'disk alarm - below the minimum publishers get no credit and are told why within a second; consumers go on; it ends by itself',
+  async (t) => {
+    const { stage, peer } = await withQueue({ capacity: 64 * MiB, limits: { diskFreeMin: 32 * MiB } })
+    publish(peer, 1, 1_000)
+    stage.pass(1_100)
+    t.same(statuses(peer), [])
+    stage.disk.capacity = 32 * MiB
+    stage.pass(1_000)
+    t.same(statuses(peer), [{ state: 'blocked', reason: 'disk' }])
+    t.match(stage.logged('publishers-blocked'), [{ reason: 'disk', diskFreeMin: 32 * MiB }])
+    const other = stage.connect()
+    t.equal(other.hello().blocked, 'disk', 'who comes now is told in the first answer')
+    t.match(other.request('OPEN', 1, {}), { creditSize: 0 })
 
-  const { credit } = stage.turn
-  const unused = credit.unusedSize
-  publish(peer, 60, 1_000)
-  t.ok(credit.unusedSize < unused, 'what was granted may be used, and is not renewed')
-  peer.say({ type: 'CONSUME', channel: 1, correlation: 9, json: { consumer: 1, queue: 'q', prefetch: 10 } })
-  stage.pass(100)
-  peer.settle(1, 1, 10)
-  stage.pass(100)
-  t.equal(peer.delivered().length, 20, 'consumers go on')
-  peer.say({ type: 'WINDOW', channel: 1, consumer: 0, count: 0, size: 100_000 })
-  stage.pass(5_000)
-  t.notMatch(peer.heardAll(), [{ type: 'CREDIT' }])
+    const { credit } = stage.turn
+    const unused = credit.unusedSize
+    publish(peer, 60, 1_000)
+    t.ok(credit.unusedSize < unused, 'what was granted may be used, and is not renewed')
+    peer.say({ type: 'CONSUME', channel: 1, correlation: 9, json: { consumer: 1, queue: 'q', prefetch: 10 } })
+    stage.pass(100)
+    peer.settle(1, 1, 10)
+    stage.pass(100)
+    t.equal(peer.delivered().length, 20, 'consumers go on')
+    peer.say({ type: 'WINDOW', channel: 1, consumer: 0, count: 0, size: 100_000 })
+    stage.pass(5_000)
+    t.notMatch(peer.heardAll(), [{ type: 'CREDIT' }])
 
-  stage.disk.capacity = 64 * MiB
-  stage.pass(1_100)
-  const frames = peer.heardAll()
-  t.same(
-    frames.flatMap(({ type, json }) => (type === 'STATUS' ? [json] : [])),
-    [{ state: 'unblocked' }],
-  )
-  t.ok(frames.some(({ type }) => type === 'CREDIT'))
-})
+    stage.disk.capacity = 64 * MiB
+    stage.pass(1_100)
+    const frames = peer.heardAll()
+    t.same(
+      frames.flatMap(({ type, json }) => (type === 'STATUS' ? [json] : [])),
+      [{ state: 'unblocked' }],
+    )
+    t.ok(frames.some(({ type }) => type === 'CREDIT'))
+  },
+)
 
 t.test('disk alarm - more than 8 MiB on their way to the disk hold back credit until they are there, and nobody is told', async (t) => {
   const { stage, peer } = await withQueue({ segmentSize: 32 * MiB, syncMs: 5_000 })

@@ -30,7 +30,8 @@ interface Told {
 function heard(peer: Peer): Told {
   const told: Told = { taken: [], refused: [], levels: [], bodies: [], answers: [] }
   for (const frame of peer.heard()) {
-    if (frame.type === 'DELIVER') for (const { body } of frame.records as { body: string }[]) told.bodies.push(Buffer.from(body, 'hex').toString())
+    if (frame.type === 'DELIVER')
+      for (const { body } of frame.records as { body: string }[]) told.bodies.push(Buffer.from(body, 'hex').toString())
     if (frame.type === 'RESULT' || frame.type === 'ERROR') told.answers.push((frame.json as { name?: string }).name ?? 'done')
     if (frame.type !== 'CONFIRM') continue
     for (const { firstSequence, count, level } of frame.runs as { firstSequence: number; count: number; level: string }[]) {
@@ -50,31 +51,34 @@ function publish(peer: Peer, texts: readonly string[], { persistent = true, leve
   peer.say({ type: 'PUBLISH', channel: 1, flags: ['CONFIRM'], level, firstSequence: peer.nextSequence(1, texts.length), records })
 }
 
-t.test('storage failure - what was not synced is refused and leaves the queue, and publishing goes on when a snapshot has made up for it', async (t) => {
-  const { stage, peer } = await withQueue()
-  publish(peer, ['a'])
-  stage.pass(20)
-  t.same(heard(peer), { taken: [1], refused: [], levels: ['synced'], bodies: [], answers: [] })
+t.test(
+  'storage failure - what was not synced is refused and leaves the queue, and publishing goes on when a snapshot has made up for it',
+  async (t) => {
+    const { stage, peer } = await withQueue()
+    publish(peer, ['a'])
+    stage.pass(20)
+    t.same(heard(peer), { taken: [1], refused: [], levels: ['synced'], bodies: [], answers: [] })
 
-  stage.disk.failSyncs(1)
-  publish(peer, ['b', 'c'])
-  t.same(heard(peer).taken, [], 'a confirm waits for the disk')
-  stage.pass(20)
-  t.same(heard(peer).refused, [2, 3])
-  t.equal(stage.turn.broker.virtualHosts.get('default')!.queue('q')!.readyCount, 1)
-  t.equal(stage.logged('storage-failed').length, 1)
-  t.equal(stage.logged('storage-recovered').length, 1)
+    stage.disk.failSyncs(1)
+    publish(peer, ['b', 'c'])
+    t.same(heard(peer).taken, [], 'a confirm waits for the disk')
+    stage.pass(20)
+    t.same(heard(peer).refused, [2, 3])
+    t.equal(stage.turn.broker.virtualHosts.get('default')!.queue('q')!.readyCount, 1)
+    t.equal(stage.logged('storage-failed').length, 1)
+    t.equal(stage.logged('storage-recovered').length, 1)
 
-  publish(peer, ['d'])
-  stage.pass(20)
-  t.same(heard(peer).taken, [4])
-  const next = await stage.next()
-  const other = next.connect().open()
-  ask(other, 'CONSUME', { consumer: 1, queue: 'q' })
-  next.pass(100)
-  t.same(heard(other).bodies, ['a', 'd'], 'and after a restart there is what was confirmed')
-  t.same(next.logged('data-damaged'), [])
-})
+    publish(peer, ['d'])
+    stage.pass(20)
+    t.same(heard(peer).taken, [4])
+    const next = await stage.next()
+    const other = next.connect().open()
+    ask(other, 'CONSUME', { consumer: 1, queue: 'q' })
+    next.pass(100)
+    t.same(heard(other).bodies, ['a', 'd'], 'and after a restart there is what was confirmed')
+    t.same(next.logged('data-damaged'), [])
+  },
+)
 
 t.test('storage failure - while the disk has failed, transient messages, consumers and settlements go on', async (t) => {
   const { stage, peer } = await withQueue()
@@ -111,26 +115,29 @@ t.test('storage failure - while the disk has failed, transient messages, consume
   t.same(heard(other).bodies, ['b'], 'the snapshot has what was done meanwhile')
 })
 
-t.test('storage failure - what was delivered before it failed stays with its consumer, and is kept when the disk works again', async (t) => {
-  const { stage, peer } = await withQueue()
-  ask(peer, 'CONSUME', { consumer: 1, queue: 'q', ack: 'manual' })
-  stage.pass(20)
-  heard(peer)
-  stage.disk.failSyncs(1)
-  publish(peer, ['a'])
-  stage.pass(20)
-  const { refused, bodies } = heard(peer)
-  t.same(refused, [1])
-  t.same(bodies, ['a'])
-  stage.pass(1_000)
-  t.equal(stage.turn.broker.virtualHosts.get('default')!.queue('q')!.unsettledCount, 1)
-  const next = await stage.next()
-  const other = next.connect().open()
-  ask(other, 'CONSUME', { consumer: 1, queue: 'q' })
-  next.pass(100)
-  t.same(heard(other).bodies, ['a'])
-  t.same(next.logged('data-damaged'), [])
-})
+t.test(
+  'storage failure - what was delivered before it failed stays with its consumer, and is kept when the disk works again',
+  async (t) => {
+    const { stage, peer } = await withQueue()
+    ask(peer, 'CONSUME', { consumer: 1, queue: 'q', ack: 'manual' })
+    stage.pass(20)
+    heard(peer)
+    stage.disk.failSyncs(1)
+    publish(peer, ['a'])
+    stage.pass(20)
+    const { refused, bodies } = heard(peer)
+    t.same(refused, [1])
+    t.same(bodies, ['a'])
+    stage.pass(1_000)
+    t.equal(stage.turn.broker.virtualHosts.get('default')!.queue('q')!.unsettledCount, 1)
+    const next = await stage.next()
+    const other = next.connect().open()
+    ask(other, 'CONSUME', { consumer: 1, queue: 'q' })
+    next.pass(100)
+    t.same(heard(other).bodies, ['a'])
+    t.same(next.logged('data-damaged'), [])
+  },
+)
 
 t.test('storage failure - a message that was confirmed as received and not synced is kept when the disk works again', async (t) => {
   const { stage, peer } = await withQueue({ syncMs: 50 })
@@ -146,24 +153,27 @@ t.test('storage failure - a message that was confirmed as received and not synce
   t.same(heard(other).bodies, ['a'])
 })
 
-t.test('storage failure - names that were declared meanwhile are answered with an error, and are there when they are declared again', async (t) => {
-  const { stage, peer } = await withQueue()
-  stage.disk.failSyncs(Infinity)
-  stage.disk.failWrites('broken', Infinity)
-  ask(peer, 'DECLARE_QUEUE', { queue: 'r', durable: true }, 5)
-  stage.pass(100)
-  t.same(heard(peer).answers, ['storageFailed'])
-  ask(peer, 'DECLARE_QUEUE', { queue: 's', durable: true }, 6)
-  stage.pass(100)
-  t.same(heard(peer).answers, ['storageFailed'])
-  stage.disk.heal()
-  stage.pass(2_000)
-  ask(peer, 'DECLARE_QUEUE', { queue: 's', durable: true }, 7)
-  stage.pass(100)
-  t.same(heard(peer).answers, ['done'])
-  const next = await stage.next()
-  t.same([...next.turn.broker.queues()].map(({ name }) => name).sort(), ['q', 'r', 's'])
-})
+t.test(
+  'storage failure - names that were declared meanwhile are answered with an error, and are there when they are declared again',
+  async (t) => {
+    const { stage, peer } = await withQueue()
+    stage.disk.failSyncs(Infinity)
+    stage.disk.failWrites('broken', Infinity)
+    ask(peer, 'DECLARE_QUEUE', { queue: 'r', durable: true }, 5)
+    stage.pass(100)
+    t.same(heard(peer).answers, ['storageFailed'])
+    ask(peer, 'DECLARE_QUEUE', { queue: 's', durable: true }, 6)
+    stage.pass(100)
+    t.same(heard(peer).answers, ['storageFailed'])
+    stage.disk.heal()
+    stage.pass(2_000)
+    ask(peer, 'DECLARE_QUEUE', { queue: 's', durable: true }, 7)
+    stage.pass(100)
+    t.same(heard(peer).answers, ['done'])
+    const next = await stage.next()
+    t.same([...next.turn.broker.queues()].map(({ name }) => name).sort(), ['q', 'r', 's'])
+  },
+)
 
 t.test('storage failure - a channel that closes is answered, whatever became of what it waited for', async (t) => {
   const { stage, peer } = await withQueue({ syncMs: 50 })
