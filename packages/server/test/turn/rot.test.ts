@@ -1,0 +1,126 @@
+/** One bad byte anywhere in the data of a broker, and what its consumers see of it after a restart. */
+import { crc32 } from 'node:zlib'
+import t from 'tap'
+import type { SimDisk } from '../../dist/sim/disk.js'
+import { DiskStage } from '../stage/disk-stage.js'
+import type { Peer } from '../stage/peer.js'
+
+const queues = ['left', 'right', 'other']
+/** Messages in a frame, which is in one block. */
+const frameCount = 20
+
+/** A body that says which message it is, and whether it is whole. */
+function bodyOf(serial: number): string {
+  const text = `${serial} ${'.'.repeat(40 + (serial % 90))}`
+  return `${text} ${crc32(text).toString(16)}`
+}
+
+function serialOf(body: string): number {
+  const at = body.lastIndexOf(' ')
+  return crc32(body.slice(0, at)).toString(16) === body.slice(at + 1) ? Number(body.split(' ', 1)[0]) : Number.NaN
+}
+
+function publish(peer: Peer, exchange: string, routingKey: string, first: number): void {
+  const records = Array.from({ length: frameCount }, (_, i) => ({ exchange, routingKey, persistent: true, text: bodyOf(first + i) }))
+  peer.say({ type: 'PUBLISH', channel: 1, flags: [], firstSequence: peer.nextSequence(1, frameCount), records })
+}
+
+interface Sample {
+  readonly disk: SimDisk
+  /** By queue what is to be delivered, in its order. */
+  readonly left: ReadonlyMap<string, readonly number[]>
+}
+
+/** A broker that was killed: a snapshot, messages before and behind it, some of which are settled. */
+async function makeSample(): Promise<Sample> {
+  const stage = await DiskStage.open({ segmentSize: 48 * 1024 })
+  const peer = stage.connect().open()
+  const ask = (type: string, json: object) => {
+    peer.say({ type, channel: 1, correlation: 1, json })
+    stage.pass(5)
+    peer.heard()
+  }
+  ask('DECLARE_EXCHANGE', { exchange: 'both', type: 'fanout', durable: true })
+  for (const queue of queues) ask('DECLARE_QUEUE', { queue, durable: true })
+  for (const queue of ['left', 'right']) ask('BIND_QUEUE', { queue, exchange: 'both' })
+  const left = new Map<string, number[]>(queues.map((queue) => [queue, []]))
+  let serial = 0
+  const publishSome = (frames: number) => {
+    for (let i = 0; i < frames; i++, serial += frameCount) {
+      const isBoth = i % 3 > 0
+      publish(peer, isBoth ? 'both' : '', isBoth ? '' : 'other', serial)
+      for (const queue of isBoth ? ['left', 'right'] : ['other']) {
+        for (let k = 0; k < frameCount; k++) left.get(queue)!.push(serial + k)
+      }
+      stage.pass(2)
+    }
+  }
+  publishSome(40)
+  ask('CONSUME', { consumer: 1, queue: 'left', prefetch: 150 })
+  peer.settle(1, 1, 70)
+  peer.settle(1, 100, 20)
+  stage.pass(5)
+  stage.turn.snapshots!.ask(() => undefined)
+  stage.pass(50)
+  publishSome(20)
+  peer.settle(1, 71, 10)
+  stage.pass(200)
+  left.get('left')!.splice(99, 20)
+  left.get('left')!.splice(0, 80)
+  return { disk: stage.disk.kill(), left }
+}
+
+/** What each queue delivers, by serial number, and what the broker has told of its data. */
+async function delivered(disk: SimDisk): Promise<{ serials: Map<string, number[]>; told: string[] }> {
+  const stage = await DiskStage.open({ segmentSize: 48 * 1024 }, disk)
+  const serials = new Map<string, number[]>()
+  for (const queue of queues) {
+    const peer = stage.connect().open()
+    peer.say({ type: 'CONSUME', channel: 1, correlation: 9, json: { consumer: 1, queue, prefetch: 65_535 } })
+    stage.pass(50)
+    const frames = peer.heard().filter(({ type }) => type === 'DELIVER')
+    const bodies = frames.flatMap(({ records }) => (records as { body: string }[]).map(({ body }) => Buffer.from(body, 'hex').toString()))
+    serials.set(queue, bodies.map(serialOf))
+  }
+  const told = stage.log.filter(({ event }) => event === 'data-damaged' || event === 'data-torn-tail')
+  return { serials, told: told.map((entry) => JSON.stringify(entry)) }
+}
+
+t.test('rot - whatever byte is bad: no message is wrong or invented, and none is missed that is not told of', async (t) => {
+  const { disk, left } = await makeSample()
+  const whole = await delivered(disk.copy())
+  t.same([...whole.serials], [...left])
+  t.same(whole.told, [])
+
+  let tries = 0
+  let toldCount = 0
+  for (const name of disk.list()) {
+    const { length } = disk.bytes(name)
+    for (let offset = 0; offset < length; offset += name.endsWith('.log') ? 4_096 : Math.max(1, Math.ceil(length / 12))) {
+      const rotten = disk.copy()
+      rotten.flip(name, offset, tries++ % 8)
+      const place = `${name} offset ${offset}`
+      const { serials, told } = await delivered(rotten).catch((error: unknown) => {
+        throw new Error(`${place}: ${(error as Error).message}`, { cause: error })
+      })
+      if (told.length > 0) toldCount++
+      const lost = new Set<number>()
+      for (const queue of queues) {
+        const expected = left.get(queue)!
+        const found = serials.get(queue)!
+        for (const [i, serial] of found.entries()) {
+          if (Number.isNaN(serial)) t.fail(`${place}: a wrong message in ${queue}`)
+          else if (i > 0 && serial <= found[i - 1]!) t.fail(`${place}: ${serial} again, or out of order, in ${queue}`)
+          else if (!expected.includes(serial) && told.length === 0) t.fail(`${place}: ${serial} was settled, and nothing tells of it`)
+        }
+        const there = new Set(found)
+        for (const serial of expected) if (!there.has(serial)) lost.add(serial)
+      }
+      if (lost.size > 0 && told.length === 0) t.fail(`${place}: ${lost.size} messages are missed, and nothing tells of it`)
+      if (lost.size > frameCount)
+        t.fail(`${place}: ${lost.size} messages are missed, more than were in a block; told was ${told.join(' ')}`)
+    }
+  }
+  t.comment(`${tries} bytes, ${toldCount} told`)
+  t.ok(toldCount > 10)
+})
