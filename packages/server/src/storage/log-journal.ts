@@ -28,7 +28,7 @@ import {
   writeRunHeader,
 } from './entries.js'
 import { Gathering } from './gathering.js'
-import { IdIndex } from './id-index.js'
+import type { IdIndex } from './id-index.js'
 
 /** A block is ended when it is as large: so much is read to find one message. */
 const blockSize = 256 * 1024

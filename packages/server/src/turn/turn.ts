@@ -101,6 +101,7 @@ export class Turn implements SessionHome {
   #armedAt = Infinity
   #now: number
   #drain: Drain | undefined
+  #begun: (() => void) | undefined
   #isStopped = false
 
   constructor(options: TurnOptions) {
@@ -211,6 +212,7 @@ export class Turn implements SessionHome {
     this.#now = this.broker.now = now
     this.timers.advance(now, this)
     if (this.journal?.progressed()) this.#synced()
+    if (this.#begun !== undefined) this.#lookAtBeginning(this.#begun)
     if (this.#again.size > 0) this.#beginAgain()
     this.pager?.step(now)
     this.credit.withheld = this.upkeep?.withheld
@@ -251,10 +253,23 @@ export class Turn implements SessionHome {
     this.clock.soon(this.run)
   }
 
+  /**
+   * Before anybody connects: `done` is told when the disk has it that ids of messages will be given out, so that none is after the next start. Told as well
+   * when the disk has failed before, or is full: then what is there can be had all the same.
+   */
+  begin(done: () => void): void {
+    if (this.journal === undefined) return done()
+    this.#begun = done
+    this.clock.soon(this.run)
+  }
+
   /** What has been said is written and synced, a snapshot is saved, the log is closed; then `done` is told. Behind `drain`, and before `stop`. */
   closeStore(done: () => void): void {
     const { journal, snapshots } = this
-    if (journal === undefined || snapshots === undefined) return done()
+    if (journal === undefined || snapshots === undefined) {
+      done()
+      return
+    }
     journal.write()
     snapshots.ask(() => journal.log.close(done))
   }
@@ -270,6 +285,13 @@ export class Turn implements SessionHome {
     this.broker.invariants()
     for (const session of this.sessions) session.invariants()
     this.credit.invariants([...this.sessions].flatMap((session) => [...session.channels].map(({ publishing }) => publishing)))
+  }
+
+  #lookAtBeginning(begun: () => void): void {
+    const { synced, failed } = this.journal!
+    if (synced === 0 && !failed) return
+    this.#begun = undefined
+    begun()
   }
 
   /** More is synced: who has waited for it is told. */

@@ -34,12 +34,9 @@ t.test('id index - marks of what is gone are forgotten, the others are found as 
   t.equal(index.find(195), 20)
   t.equal(index.find(400), 20, 'what lay there is gone: the one before')
   t.equal(index.find(605), 61)
-  t.strictSame(
-    [...index.marks()].slice(19, 22),
-    [
-      { id: 190, position: 20 },
-      { id: 600, position: 61 },
-      { id: 610, position: 62 },
-    ],
-  )
+  t.strictSame([...index.marks()].slice(19, 22), [
+    { id: 190, position: 20 },
+    { id: 600, position: 61 },
+    { id: 610, position: 62 },
+  ])
 })
