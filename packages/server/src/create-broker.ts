@@ -63,7 +63,10 @@ export async function createBroker(options: BrokerOptions | Config = {}): Promis
     version,
     store: data?.store,
   })
-  if (data !== undefined) data.wake = () => clock.soon(turn.run)
+  if (data !== undefined) {
+    data.wake = () => clock.soon(turn.run)
+    await new Promise<void>((done) => turn.begin(done))
+  }
   const { handshakeMs, drainMs } = config.limits
   let listener: Listener | undefined
   try {

@@ -177,8 +177,10 @@ export class SimBroker {
       begins(store) {
         const turn = broker.#begin(store)
         checkers.restored(turn, store.state)
-        network.isDown = false
-        clock.soon(turn.run)
+        const { life } = broker.process!
+        turn.begin(() => {
+          if (life === broker.process!.life) network.isDown = false
+        })
       },
       ended(isPowerCut) {
         broker.trace.add(broker.timeline.now, isPowerCut ? 'power cut' : 'killed')

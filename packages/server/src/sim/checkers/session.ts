@@ -300,7 +300,8 @@ export class ExpectedSession {
       channel.gets.set(correlation, consumer)
       if (waitMs === 0) {
         consumer.queue.blur(this.home.batch)
-        this.leave(consumer)
+        // It waits all the same while the message is read from the disk.
+        if (!this.home.keeps) this.leave(consumer)
       }
       return {
         test: ({ found }) => {
@@ -342,7 +343,13 @@ export class ExpectedSession {
         consumer.isUncertain = false
         return answer.test(result)
       }
-      return { test, or: { refusal: 'resourceLocked', undo: () => this.leave(consumer) } }
+      // It was never there, so nothing follows from its leaving.
+      const undo = (): void => {
+        consumer.over = true
+        queue.consumers.delete(consumer)
+        channel.consumers.delete(id)
+      }
+      return { test, or: { refusal: 'resourceLocked', undo } }
     })
   }
 
