@@ -142,7 +142,7 @@ function latenciesOf(sorted: readonly number[]): Latencies {
 }
 
 async function runBacklog(peer: Peer, broker: Broker, directory: string, workload: Backlog, timing: Timing): Promise<Figures> {
-  const count = Math.ceil(workload.count / timing.divisor)
+  const count = Math.min(workload.count, timing.backlogMax)
   const job = { peer: nameOf(peer), target: broker.target, bodySize: workload.bodySize, count }
   const filler = new RoleProcess<FillerRole>('filler')
   const drainer = new RoleProcess<DrainerRole>('drainer')

@@ -220,11 +220,29 @@ export interface Timing {
   readonly windowMs: number
   readonly latencyWindowMs: number
   readonly settleMs: number
-  /** Idle connections and messages of a backlog are divided by this. */
+  /** Idle connections are divided by this. */
   readonly divisor: number
+  /** Messages of a backlog, at most. */
+  readonly backlogMax: number
   /** Writes and syncs of 4 KiB that are timed. */
   readonly syncs: number
 }
 
-export const fullTiming: Timing = { warmupMs: 1_500, windowMs: 4_000, latencyWindowMs: 6_000, settleMs: 2_000, divisor: 1, syncs: 500 }
-export const quickTiming: Timing = { warmupMs: 150, windowMs: 300, latencyWindowMs: 500, settleMs: 50, divisor: 40, syncs: 20 }
+export const fullTiming: Timing = {
+  warmupMs: 1_500,
+  windowMs: 4_000,
+  latencyWindowMs: 6_000,
+  settleMs: 2_000,
+  divisor: 1,
+  backlogMax: Number.POSITIVE_INFINITY,
+  syncs: 500,
+}
+export const quickTiming: Timing = {
+  warmupMs: 150,
+  windowMs: 300,
+  latencyWindowMs: 500,
+  settleMs: 50,
+  divisor: 40,
+  backlogMax: 20_000,
+  syncs: 20,
+}
