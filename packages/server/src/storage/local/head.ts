@@ -10,7 +10,7 @@ export interface SnapshotHead {
   readonly end: number
   readonly number: number
   readonly epoch: number
-  /** Those that were there. */
+  /** Those that were there, up to the one with `through`; of that one what is up to there. */
   readonly segments: readonly SegmentJson[]
 }
 

@@ -495,9 +495,8 @@ export class LocalLog implements Log {
   /** Undefined: there is no append at `through`. */
   #headAt(through: Position): SnapshotHead | undefined {
     const segment = this.segmentFrom(segmentIdOf(through))
-    const segments = this.#segments.filter(({ isEmpty }) => !isEmpty).map((each) => each.toJson())
-    const base = { log: this.identity, through, segments }
-    if (through === 0) return { ...base, segment: 1, end: 0, number: 1, epoch: 0 }
+    const base = { log: this.identity, through }
+    if (through === 0) return { ...base, segment: 1, end: 0, number: 1, epoch: 0, segments: [] }
     if (segment === undefined || segment.id !== segmentIdOf(through)) return undefined
     const cursor = new BlockCursor(segment.file)
     let at = offsetOf(through)
@@ -505,7 +504,10 @@ export class LocalLog implements Log {
       if (!cursor.read(at)) return undefined
       at += cursor.size
     } while ((cursor.flags & BlockFlag.continued) !== 0)
-    return { ...base, segment: segment.id, end: at, number: cursor.number + 1, epoch: cursor.epoch }
+    const { number, epoch } = cursor
+    const before = this.#segments.filter(({ id, isEmpty }) => id < segment.id && !isEmpty).map((each) => each.toJson())
+    const last = { ...segment.toJson(), lastAt: offsetOf(through), end: at, lastNumber: number }
+    return { ...base, segment: segment.id, end: at, number: number + 1, epoch, segments: [...before, last] }
   }
 
   #tellWaiting(error: Error | undefined): void {

@@ -151,7 +151,6 @@ function cut(disk: Disk, head: SnapshotHead | undefined, chain: Chain, segments:
   const kept = segments.filter(({ id }) => id <= last)
   const current = kept.at(-1)
   if (current !== undefined) {
-    if (head !== undefined && current.id === head.segment && current.end < head.end) current.end = head.end
     current.capacity = Math.max(segmentSize, current.end)
   }
   return kept
