@@ -101,6 +101,8 @@ export class LocalLog implements Log {
   #isTimerSet = false
   #numberAtTimer = 0
   #droppings: Dropping[] = []
+  /** Segments of which nothing had been synced when the log failed. */
+  readonly #lost = new Set<SegmentId>()
   #waiting: { readonly position: Position; readonly run: (error: Error | undefined) => void }[] = []
   #isSaving = false
   #closed: (() => void) | undefined
@@ -384,6 +386,7 @@ export class LocalLog implements Log {
     }
     this.#appendMarker()
     if (this.#failure !== undefined) return false
+    this.#appendDropped([...this.#lost])
     for (const dropping of this.#droppings) this.#recordDrop(dropping)
     this.#sync()
     return this.#failure === undefined
@@ -404,6 +407,7 @@ export class LocalLog implements Log {
         continue
       }
       this.#segments.splice(this.#segments.indexOf(segment), 1)
+      this.#lost.add(segment.id)
       try {
         this.#world.disk.remove(segment.name)
       } catch {
@@ -539,13 +543,18 @@ export class LocalLog implements Log {
 
   /** The log says that the segment is given back, before it is. */
   #recordDrop(dropping: Dropping): void {
-    if (this.#failure !== undefined) return
-    const ids = new Uint8Array(4)
-    writeU32(ids, 0, dropping.segment.id)
-    if (this.#write(BlockFlag.dropped, [ids]) === undefined) return
-    this.#isMarked = false
+    if (!this.#appendDropped([dropping.segment.id])) return
     dropping.number = this.#number
     this.#setTimer()
+  }
+
+  #appendDropped(ids: readonly SegmentId[]): boolean {
+    if (this.#failure !== undefined || ids.length === 0) return false
+    const bytes = new Uint8Array(ids.length * 4)
+    for (const [index, id] of ids.entries()) writeU32(bytes, index * 4, id)
+    if (this.#write(BlockFlag.dropped, [bytes]) === undefined) return false
+    this.#isMarked = false
+    return true
   }
 
   #finishDroppings(): void {
