@@ -92,12 +92,12 @@ export class Ledger {
     const book = this.#of(producer)
     const mask = book.masks[n]
     if (bitCount(mask) !== queues)
-      this.#problem('misrouted', `${name(producer, n)} was taken by ${queues} queues instead of ${bitCount(mask)}`)
-    if (isSynced !== (level === 'synced')) this.#problem('weak', `${name(producer, n)} was confirmed as '${level}'`)
+      this.problem('misrouted', `${name(producer, n)} was taken by ${queues} queues instead of ${bitCount(mask)}`)
+    if (isSynced !== (level === 'synced')) this.problem('weak', `${name(producer, n)} was confirmed as '${level}'`)
     const number = numberOf(id)
-    if (number <= book.lastId) this.#problem('misnamed', `${name(producer, n)} is called ${id}, the one before it was ${book.lastId}`)
+    if (number <= book.lastId) this.problem('misnamed', `${name(producer, n)} is called ${id}, the one before it was ${book.lastId}`)
     if (book.ids[n] !== 0 && book.ids[n] !== number)
-      this.#problem('misnamed', `${name(producer, n)} is called ${id}, and came as ${book.ids[n]}`)
+      this.problem('misnamed', `${name(producer, n)} is called ${id}, and came as ${book.ids[n]}`)
     book.lastId = number
     book.ids[n] = number
     if (level !== 'synced') {
@@ -117,7 +117,7 @@ export class Ledger {
       book.states[n] = refused
       this.refusedCount++
       for (let queue = 0; queue < this.#queues.size; queue++)
-        if (book.seen[queue][n] > 0) this.#problem('invented', `${name(producer, n)} was refused, and had been delivered`)
+        if (book.seen[queue][n] > 0) this.problem('invented', `${name(producer, n)} was refused, and had been delivered`)
       return
     }
     book.states[n] = unknown
@@ -133,32 +133,31 @@ export class Ledger {
     if (redelivered) this.redeliveredCount++
     const said = readBody(content)
     if (said === undefined) {
-      this.#problem('damaged', `${content.length} bytes from '${queueName}' (${id}) are not what was published`)
+      this.problem('damaged', `${content.length} bytes from '${queueName}' (${id}) are not what was published`)
       return undefined
     }
     const { run, producer, n } = said
     const queue = this.#queues.get(queueName)
     const book = this.#producers[producer]
     if (run !== this.run || book === undefined || n < 1 || n > book.count || ((book.masks[n] >> queue) & 1) === 0) {
-      this.#problem('invented', `${name(producer, n)} of ${run} came from '${queueName}' (${id})`)
+      this.problem('invented', `${name(producer, n)} of ${run} came from '${queueName}' (${id})`)
       return undefined
     }
     const marks = book.marks[queue]
     const seen = book.seen[queue]
-    if (book.states[n] === refused) this.#problem('invented', `${name(producer, n)} was refused, and came from '${queueName}'`)
+    if (book.states[n] === refused) this.problem('invented', `${name(producer, n)} was refused, and came from '${queueName}'`)
     // What was on its way to somebody whose connection has ended may be read later than what the next one got.
     const isLate = (isRemote || !this.#strict) && !redelivered && (marks[n] & fresh) === 0
     if (marks[n] & answered && !isLate)
-      this.#problem(
+      this.problem(
         'returned',
         `${name(producer, n)} came from '${queueName}' again, though it was settled for good${redelivered ? '' : ', as if it were new'}`,
       )
     const number = numberOf(id)
     if (book.ids[n] === 0) book.ids[n] = number
-    else if (book.ids[n] !== number) this.#problem('misnamed', `${name(producer, n)} is ${book.ids[n]}, and came as ${id}`)
+    else if (book.ids[n] !== number) this.problem('misnamed', `${name(producer, n)} is ${book.ids[n]}, and came as ${id}`)
     if (!redelivered) {
-      if (seen[n] > 0 && !isLate)
-        this.#problem('unflagged', `${name(producer, n)} came from '${queueName}' a second time as if it were new`)
+      if (seen[n] > 0 && !isLate) this.problem('unflagged', `${name(producer, n)} came from '${queueName}' a second time as if it were new`)
       marks[n] |= fresh
       this.#inOrder(orders, producer, n, queueName)
       if (this.#ordered.has(queue)) this.#inOrder(book.firsts[queue], 'new', n, queueName, producer)
@@ -191,7 +190,7 @@ export class Ledger {
           if (book.states[n] !== confirmed) continue
           for (const [queueName, queue] of this.#queues) {
             if (((book.masks[n] >> queue) & 1) === 0 || book.marks[queue][n] & acked) continue
-            this.#problem(
+            this.problem(
               'lost',
               `${name(producer, n)} (${book.ids[n]}) was confirmed for '${queueName}', delivered ${book.seen[queue][n]} times, never acked`,
             )
@@ -208,16 +207,17 @@ export class Ledger {
 
   /** Something else that must not be: the broker ended by itself, a file is named as damaged. */
   broke(message) {
-    this.#problem('broken', message)
+    this.problem('broken', message)
   }
 
   #inOrder(orders, key, n, queueName, producer = key) {
     const last = orders.get(key) ?? 0
-    if (n <= last) this.#problem('disordered', `${name(producer, n)} came first from '${queueName}' after ${name(producer, last)}`)
+    if (n <= last) this.problem('disordered', `${name(producer, n)} came first from '${queueName}' after ${name(producer, last)}`)
     else orders.set(key, n)
   }
 
-  #problem(kind, message) {
+  /** Something is not as it was promised. */
+  problem(kind, message) {
     this.counts[kind]++
     if (this.problems.length < problemsMax) this.problems.push(`${kind}: ${message}`)
   }

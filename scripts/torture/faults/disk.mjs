@@ -121,9 +121,9 @@ export const fullDisk = {
   skip: whyNoImages,
   run(context, amount) {
     let image
-    const freeMin = 8 * 2 ** 20
+    const freeMin = 64 * 2 ** 20
     const place = async (home, closing) => {
-      image = Image.make(home, 'disk', 320 * 2 ** 20)
+      image = Image.make(home, 'disk', 640 * 2 ** 20)
       closing.add(() => image.close())
       return join(image.folder, 'data')
     }
@@ -136,9 +136,9 @@ export const fullDisk = {
         const isSudden = report.times % 2 === 1
         const consume = await backlog(load, 300)
         const blocked = isSudden ? undefined : load.next('blocked', 1, 5_000)
-        const began = performance.now()
         // Under the limit by half, or to the last byte.
         fill(filler, isSudden ? 0 : freeMin / 2, image.folder)
+        const began = performance.now()
         if (blocked !== undefined) {
           const ms = (await blocked) - began
           if (ms > resumeMsMax) ledger.broke(`publishers were told after ${Math.round(ms)} ms that the disk is full`)

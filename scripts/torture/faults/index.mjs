@@ -1,6 +1,7 @@
 /** All faults, in the order in which a run goes through them. */
 import { clockJumps } from './clock.mjs'
 import { cutConnections } from './connections.mjs'
+import { crashStates } from './crash.mjs'
 import { failingSync, failingWrites, fullDisk, shortWrites } from './disk.mjs'
 import { kill, killStarting } from './kill.mjs'
 import { pauseBroker, pauseConsumer } from './pauses.mjs'
@@ -9,6 +10,7 @@ import { powerCut } from './power.mjs'
 export const faults = [
   kill,
   killStarting,
+  crashStates,
   powerCut,
   failingSync,
   failingWrites,
