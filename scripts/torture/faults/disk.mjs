@@ -98,7 +98,7 @@ export const shortWrites = {
 }
 
 export const failingWrites = {
-  name: 'writes fail (ENOSPC)',
+  name: 'writes fail',
   amount: 50,
   amountShort: 3,
   skip: whyNoShim,
