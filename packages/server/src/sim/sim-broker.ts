@@ -124,8 +124,9 @@ export class SimBroker {
     return this.#turn
   }
 
+  /** Whether there is a broker, and who comes may come in. */
   get isUp(): boolean {
-    return this.#turn !== undefined
+    return this.#turn !== undefined && !this.network.isDown
   }
 
   /** Lets the next thing happen; false: there is none. */
