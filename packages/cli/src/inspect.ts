@@ -16,6 +16,7 @@
 import { type DataInspection, inspectData } from '@waybill/server'
 import { readArguments, UsageProblem } from './arguments.js'
 import { tableLines } from './debug/table.js'
+import { counted } from './counted.js'
 import type { Io } from './io.js'
 
 export const inspectHelp = `waybill inspect DIR          prints what is in a data directory, and verifies every checksum
@@ -69,8 +70,4 @@ function lines({ log, epoch, files, segments, exchangeCount, bindingCount, queue
     ...damage.map(({ where, message }) => `damaged: ${where}: ${message}`),
     damage.length === 0 ? 'every checksum is right' : `${counted(damage.length, 'place')} damaged; a broker serves everything else`,
   ]
-}
-
-function counted(count: number, what: string): string {
-  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`
 }

@@ -14,6 +14,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
     async () => import('./serve/serve.js').then(({ serve, serveHelp }) => ({ help: serveHelp, run: (args, io) => serve(args, io) })),
   ],
   ['inspect', async () => import('./inspect.js').then(({ inspect, inspectHelp }) => ({ help: inspectHelp, run: inspect }))],
+  ['backup', async () => import('./backup.js').then(({ backup, backupHelp }) => ({ help: backupHelp, run: backup }))],
   ['debug', async () => import('./debug/debug.js').then(({ debug, debugHelp }) => ({ help: debugHelp, run: debug }))],
   [
     'hash-password',

@@ -12,8 +12,15 @@ async function run(...args: string[]) {
 t.test('waybill - help names every command; help of a command explains it', async (t) => {
   const { code, out } = await run('--help')
   t.equal(code, 0)
-  for (const name of ['waybill serve', 'waybill inspect DIR', 'waybill debug [host:port]', 'waybill hash-password']) t.match(out, name)
-  for (const name of ['serve', 'inspect', 'debug', 'hash-password']) {
+  for (const name of [
+    'waybill serve',
+    'waybill inspect DIR',
+    'waybill backup TARGET',
+    'waybill debug [host:port]',
+    'waybill hash-password',
+  ])
+    t.match(out, name)
+  for (const name of ['serve', 'inspect', 'backup', 'debug', 'hash-password']) {
     const own = await run(name, '--help')
     t.equal(own.code, 0)
     t.ok(own.out.startsWith(`waybill ${name}`))
@@ -49,11 +56,15 @@ t.test('waybill - without a command, or with another, it says which there are', 
   const nothing = await run()
   t.equal(nothing.code, 2)
   t.match(nothing.err, 'waybill serve')
-  t.same(await run('sing'), { code: 2, out: '', err: "waybill has no command 'sing'; there are serve, inspect, debug, hash-password\n" })
+  t.same(await run('sing'), {
+    code: 2,
+    out: '',
+    err: "waybill has no command 'sing'; there are serve, inspect, backup, debug, hash-password\n",
+  })
   t.same(await run('help', 'sing'), {
     code: 2,
     out: '',
-    err: "waybill has no command 'sing'; there are serve, inspect, debug, hash-password\n",
+    err: "waybill has no command 'sing'; there are serve, inspect, backup, debug, hash-password\n",
   })
 })
 

@@ -1,4 +1,5 @@
 /** The broker: run it in any Node process with `createBroker`. */
+export { backupData } from './backup-data.js'
 export { type Broker, createBroker } from './create-broker.js'
 export type { BrokerData } from './open-data.js'
 export type { EmbeddedConnection } from './host/memory-transport.js'

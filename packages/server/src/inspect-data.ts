@@ -12,6 +12,7 @@ import type { Log, LogDamage, LogReading, Position } from './ports/log.js'
 import { DiskError } from './ports/disk.js'
 import { openLocalLog } from './storage/local/index.js'
 import { manifestName, segmentName, segmentOfName } from './storage/local/names.js'
+import { positionOf } from './storage/local/segment.js'
 import { recover } from './storage/recovery.js'
 
 export interface InspectedSegment {
@@ -67,8 +68,8 @@ export async function inspectData(directory: string): Promise<DataInspection> {
     const damage = new Map<string, LogDamage>()
     for (const each of report.damage) damage.set(each.where, each)
     const segments: InspectedSegment[] = []
-    for (const { id, first, size } of log.segments()) {
-      segments.push({ name: segmentName(id), size, blockCount: size === 0 ? 0 : await verify(log, id, first, damage) })
+    for (const { id, size } of log.segments()) {
+      segments.push({ name: segmentName(id), size, blockCount: size === 0 ? 0 : await verify(log, id, damage) })
     }
     return {
       log: log.identity,
@@ -93,10 +94,10 @@ export async function inspectData(directory: string): Promise<DataInspection> {
   }
 }
 
-/** Reads all of a segment; how many blocks there are. What is damaged goes to `damage`, once. */
-async function verify(log: Log, segment: number, first: Position, damage: Map<string, LogDamage>): Promise<number> {
+/** Reads all of a segment, from its first byte on; how many blocks there are. What is damaged goes to `damage`, once. */
+async function verify(log: Log, segment: number, damage: Map<string, LogDamage>): Promise<number> {
   let count = 0
-  for (let from: Position | undefined = first; from !== undefined && log.segmentOf(from) === segment; ) {
+  for (let from: Position | undefined = positionOf(segment, 0); from !== undefined && log.segmentOf(from) === segment; ) {
     const at: Position = from
     const reading = await new Promise<LogReading>((done) => log.read(at, readSize, done))
     count += reading.blocks.filter(({ position }) => log.segmentOf(position) === segment).length

@@ -1,5 +1,6 @@
 /** What a broker says when it has started, and when it cannot: each fact once, each problem with its fix. */
 import type { Broker } from '@waybill/server'
+import { counted } from '../counted.js'
 import { version } from '../version.js'
 
 export interface Started {
@@ -55,10 +56,6 @@ function keptText(data: Broker['data']): string {
   const { directory, log, queueCount, messageCount, ms } = data
   const there = queueCount === 0 ? 'no queue yet' : `${counted(queueCount, 'queue')}, ${counted(messageCount, 'message')}`
   return `keeping messages in ${directory} (log ${log}, ${there}; recovered in ${Math.round(ms)} ms)`
-}
-
-function counted(count: number, what: string): string {
-  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`
 }
 
 /** Why it cannot keep anything where it should, in one line with the fix. Undefined: that is no problem of the data. */

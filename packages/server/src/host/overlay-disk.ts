@@ -97,7 +97,7 @@ class OverlayFile implements DiskFile {
         offset += count
       }
     }
-    this.size = Math.max(this.size, offset)
+    if (offset > at) this.size = Math.max(this.size, offset)
   }
 
   read(into: Uint8Array, at: number): number {

@@ -21,7 +21,7 @@ import { type Chain, findChain, readStretch } from './chain.js'
 import { BlockCursor } from './cursor.js'
 import { encodeHead, type SnapshotHead } from './head.js'
 import { readLog } from './reading.js'
-import { offsetOf, positionOf, Segment, segmentIdOf } from './segment.js'
+import { offsetOf, positionOf, Segment, type SegmentFiles, segmentIdOf } from './segment.js'
 import { findSnapshot, SnapshotWriter } from './snapshots.js'
 import { Spares } from './spares.js'
 
@@ -46,6 +46,7 @@ export interface LocalLogStart {
 
 export interface LocalLogWorld {
   readonly disk: Disk
+  readonly files: SegmentFiles
   readonly clock: Pick<Clock, 'wall'>
   /** Calls `run` once, at least `ms` later, never within the call. */
   readonly later: (ms: number, run: () => void) => void
@@ -246,9 +247,9 @@ export class LocalLog implements Log {
   }
 
   #beginSegment(size: number): Segment {
-    const { disk, segmentSize } = this.#world
+    const { files, segmentSize } = this.#world
     const isLarge = size + blockHeaderSize > segmentSize
-    const segment = new Segment(disk, this.#nextSegment, isLarge ? size + blockHeaderSize : segmentSize)
+    const segment = new Segment(files, this.#nextSegment, isLarge ? size + blockHeaderSize : segmentSize)
     this.#areNamesDirty = true
     if (isLarge || !this.#spares.take(segment.name)) segment.file
     this.#nextSegment++
@@ -576,7 +577,12 @@ export class LocalLog implements Log {
     let used = this.#spares.size + this.#snapshots.size
     for (const segment of this.#segments) used += segment.fileSize
     for (const { size } of this.#droppings) used += size
-    return { used, ...this.#world.disk.space() }
+    try {
+      return { used, ...this.#world.disk.space() }
+    } catch {
+      // A disk that does not answer, or whose directory is gone, has no room for anything.
+      return { used, free: 0, total: 0 }
+    }
   }
 
   // Ending
