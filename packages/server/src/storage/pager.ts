@@ -21,8 +21,9 @@ import type { MovedIndex } from './moved-index.js'
 import { QueueRead } from './queue-read.js'
 import { RunCursor } from './run-cursor.js'
 
-/** Bytes that are read before they are wanted, for a queue. */
+/** Bytes that are read before they are wanted, for a queue: so many, or a share of the memory. */
 const aheadSizeMax = 4 * 1024 * 1024
+const aheadShare = 1 / 8
 /** Places of damage that are told; whose messages are missing is told always. */
 const toldMax = 1_000
 const readSizeMin = 64 * 1024
@@ -127,7 +128,7 @@ export class Pager implements PagerPort, EntrySink {
       this.#waiting.delete(queue)
       const pages = this.#pages
       pages.length = 0
-      if (!queue.deleted) queue.coldAhead(Math.max(1, Math.min(aheadSizeMax, room)), pages)
+      if (!queue.deleted) queue.coldAhead(Math.max(1, Math.min(aheadSizeMax, this.#options.memorySize * aheadShare, room)), pages)
       if (pages.length === 0) queue.isReading = false
       else this.#reads.set(queue.keptId, new QueueRead(queue, [...pages], this))
     }

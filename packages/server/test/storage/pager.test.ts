@@ -103,39 +103,39 @@ function drainSome(recorder: PagedRecorder, prefetch: number): Delivery[] {
 }
 
 t.test('pager - a durable backlog of any length stays within its memory, on its way in and out, and publishers never wait', async (t) => {
-  const memorySize = 8 * 2 ** 20
+  const memorySize = 4 * 2 ** 20
   const recorder = new PagedRecorder({ memorySize })
   const queue = recorder.queue('q')
-  publish(recorder, 'q', 0, 200_000, 100)
+  publish(recorder, 'q', 0, 100_000, 100)
   t.ok(queue.liveSize > 2.5 * memorySize)
   t.ok(recorder.mostUsed <= memorySize * 0.75, `${recorder.mostUsed} bytes of ${memorySize}`)
   recorder.mostUsed = 0
   const all = drain(recorder, 'q')
   t.ok(recorder.mostUsed <= memorySize * 0.75, `${recorder.mostUsed} bytes of ${memorySize}`)
-  t.same(numbers(all), range(0, 200_000))
-  t.ok(recorder.log.readSize < 1.2 * recorder.journal.appendedSize, 'the log is read once')
+  t.same(numbers(all), range(0, 100_000))
+  t.ok(recorder.log.readSize < 2 * recorder.journal.appendedSize, 'a block is read once, or twice')
   sumsAgree(queue)
 })
 
 t.test('pager - the same while it is published to and consumed, by two queues at once', async (t) => {
-  const memorySize = 8 * 2 ** 20
+  const memorySize = 4 * 2 ** 20
   const recorder = new PagedRecorder({ memorySize })
   const queues = ['a', 'b']
   for (const name of queues) recorder.queue(name)
-  for (let i = 0; i < 60_000; i += 500) for (const name of queues) publish(recorder, name, i, i + 500, 200)
+  for (let i = 0; i < 30_000; i += 500) for (const name of queues) publish(recorder, name, i, i + 500, 200)
   for (const [id, name] of queues.entries()) recorder.consume(name, { id: id + 1, prefetch: 300, prefetchSize: 2 ** 40 })
   const got: Delivery[][] = [[], []]
-  let next = 60_000
+  let next = 30_000
   do {
-    if (next < 80_000)
+    if (next < 40_000)
       for (const name of queues) for (let i = 0; i < 250; i++) recorder.publish('', name, `${next + i} `.padEnd(200), undefined, true)
     next += 250
     for (const delivery of recorder.turn(turnMs)) {
       got[delivery.consumer.id - 1]!.push(delivery)
       recorder.settle(delivery, Outcome.ack)
     }
-  } while (next < 80_000 || queues.some((name) => recorder.host.queue(name)!.liveCount > 0))
-  for (const of of got) t.same(numbers(of), range(0, 80_000))
+  } while (next < 40_000 || queues.some((name) => recorder.host.queue(name)!.liveCount > 0))
+  for (const of of got) t.same(numbers(of), range(0, 40_000))
   t.ok(recorder.mostUsed <= memorySize, `${recorder.mostUsed} bytes of ${memorySize}`)
 })
 

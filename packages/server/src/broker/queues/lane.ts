@@ -193,8 +193,8 @@ export class Lane {
   // ─── cold pages ─────────────────────────────────────────────────────────
 
   /**
-   * Cold pages that will be needed next: those among the first `sizeMax` bytes that are ready, and the first page even if it is larger. Pages behind are
-   * not looked at.
+   * Cold pages that will be needed next: those among the first `sizeMax` bytes that are ready, and the first page even if it is larger. None, as long as
+   * half of that lies before them: so that many are read at a time.
    */
   coldAhead(sizeMax: number, into: ColdPage[]): void {
     if (this.coldCount === 0) return
@@ -204,7 +204,7 @@ export class Lane {
       const page = this.#pages[i]
       const cold = page === undefined ? this.#cold!.get(this.#firstPage + i) : undefined
       if (cold !== undefined) {
-        if (left < cold.size && left < sizeMax) return
+        if (into.length === 0 ? left * 2 < sizeMax : left < cold.size) return
         into.push(cold)
       }
       left -= cold?.size ?? (page === undefined ? 0 : page.readyCount * sizeOfOne)

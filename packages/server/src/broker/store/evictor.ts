@@ -13,10 +13,12 @@ import type { Queue } from '../queues/queue.js'
 const comfortableMax = 80 * 1024 * 1024
 /** Of a queue that is consumed, so much is worth it even then: reading it costs more than waiting for it to go. */
 const nearSizeMax = 256 * 1024 * 1024
-/** What a consumer should find in memory. */
-const nearSizeMin = 4 * 1024 * 1024
-/** A page that is being filled goes when it has so many bytes. */
-const endedFrom = 64 * 1024
+/** What a consumer should find in memory: so much, or a share of it. */
+const soonSizeMax = 4 * 1024 * 1024
+const soonShare = 1 / 8
+/** A page that is being filled goes too when it has so many bytes, or a share. */
+const endedFromMax = 64 * 1024
+const endedFromShare = 1 / 1024
 /** Pages that leave in a step. */
 const pagesPerStep = 64
 /** Pages and queues looked at in a step. */
@@ -33,6 +35,8 @@ export interface EvictorOptions {
 export class Evictor {
   readonly #memorySize: number
   readonly #comfortable: number
+  readonly #soonSize: number
+  readonly #endedFrom: number
   readonly #usedSize: () => number
   readonly #queues: () => Iterable<Queue>
   #round: Iterator<Queue> | undefined
@@ -44,6 +48,8 @@ export class Evictor {
   constructor({ memorySize, usedSize, queues }: EvictorOptions) {
     this.#memorySize = memorySize
     this.#comfortable = Math.min(comfortableMax, memorySize / 2)
+    this.#soonSize = Math.min(soonSizeMax, memorySize * soonShare)
+    this.#endedFrom = Math.min(endedFromMax, memorySize * endedFromShare)
     this.#usedSize = usedSize
     this.#queues = queues
   }
@@ -53,7 +59,7 @@ export class Evictor {
     const used = this.#usedSize()
     if (used <= this.#comfortable || now < this.#restUntil) return false
     const share = used / this.#memorySize
-    const nearSize = share > 0.75 ? 0 : share > 0.5 ? nearSizeMin : nearSizeMax
+    const nearSize = share > 0.75 ? 0 : share > 0.5 ? this.#soonSize : nearSizeMax
     let pages = pagesPerStep
     for (let looks = looksPerStep; looks > 0 && pages > 0; looks--) {
       if (this.#round === undefined) {
@@ -68,7 +74,7 @@ export class Evictor {
         return false
       }
       if (queue.keptId === 0) continue
-      if (nearSize === 0) queue.endPage(endedFrom)
+      if (share > 0.5) queue.endPage(this.#endedFrom)
       const count = queue.chill(pages, looks, nearSize)
       pages -= count
       looks -= count
