@@ -22,6 +22,8 @@ import {
 import { DataFormatError } from './format-error.js'
 
 const windowSize = 2 * blockSizeMax
+/** Who looks at one block needs no more. */
+const windowSizeFirst = 32 * 1024
 
 export class BlockCursor {
   readonly #file: DiskFile
@@ -110,8 +112,8 @@ export class BlockCursor {
   #view(at: number, size: number): number {
     if (at >= this.#start && at + size <= this.#start + this.#count) return at - this.#start
     if (at + size > this.#file.size) return -1
-    if (this.#bytes.length === 0) this.#bytes = new Uint8Array(Math.max(blockHeaderSize, Math.min(windowSize, this.#file.size)))
-    if (this.#bytes.length < size) this.#bytes = new Uint8Array(windowSize)
+    const wanted = Math.min(this.#bytes.length === 0 ? windowSizeFirst : windowSize, this.#file.size)
+    if (this.#bytes.length < Math.max(wanted, size)) this.#bytes = new Uint8Array(Math.max(wanted, size))
     this.#start = at
     this.#count = this.#file.read(this.#bytes.subarray(0, Math.min(this.#bytes.length, this.#file.size - at)), at)
     return this.#count < size ? -1 : 0

@@ -18,7 +18,7 @@ import { dataFormat, type Manifest, readManifest, writeManifest } from './manife
 import { type Migration, migrate, migrations } from './migrations.js'
 import { isUnfinished, manifestName, segmentName, segmentOfName, snapshotOfName } from './names.js'
 import { syncFile, syncNames } from './promises.js'
-import { positionOf, Segment } from './segment.js'
+import { positionOf, Segment, SegmentFiles } from './segment.js'
 import { findSnapshot } from './snapshots.js'
 
 export const segmentSizeDefault = 64 << 20
@@ -44,12 +44,13 @@ export async function openLocalLog(disk: Disk, options: LocalLogOptions): Promis
   const damage: LogDamage[] = []
   const manifest = await presentManifest(disk, options, damage)
   const { segmentSize = segmentSizeDefault, spareCount = 1 } = options
-  const world: LocalLogWorld = { disk, clock: options.clock, later: options.later, wake: options.wake, segmentSize, spareCount }
+  const files = new SegmentFiles(disk)
+  const world: LocalLogWorld = { disk, files, clock: options.clock, later: options.later, wake: options.wake, segmentSize, spareCount }
 
   const { newest, damage: copies } = findSnapshot(disk)
   for (const { name, message } of copies) damage.push({ segment: 0, where: name, message })
   const head = newest === undefined ? undefined : decodeHead(newest.parts[0])
-  const { chain, segments, given } = findSegments(disk, head, damage)
+  const { chain, segments, given } = findSegments(disk, files, head, damage)
   const identity = manifest?.log ?? head?.log ?? options.entropy.name(identitySize)
   const epoch = Math.max(manifest?.epoch ?? 0, chain.epochMax) + 1
 
@@ -107,7 +108,7 @@ interface Found {
 }
 
 /** The segments before the snapshot as it names them, those behind it as they are. */
-function findSegments(disk: Disk, head: SnapshotHead | undefined, damage: LogDamage[]): Found {
+function findSegments(disk: Disk, files: SegmentFiles, head: SnapshotHead | undefined, damage: LogDamage[]): Found {
   const ids = disk
     .list()
     .map(segmentOfName)
@@ -117,7 +118,7 @@ function findSegments(disk: Disk, head: SnapshotHead | undefined, damage: LogDam
   const segments = ids
     .filter((id) => id >= start || known.has(id))
     .sort((a, b) => a - b)
-    .map((id) => (known.has(id) ? Segment.from(disk, known.get(id)!) : new Segment(disk, id, 0)))
+    .map((id) => (known.has(id) ? Segment.from(files, known.get(id)!) : new Segment(files, id, 0)))
   const number = head?.number ?? 1
   const chain = findChain(segments, { segment: start, at: head?.end ?? 0, number, epoch: head?.epoch ?? 0, durable: number - 1 })
 

@@ -30,9 +30,37 @@ export interface SegmentJson {
   readonly lastNumber: number
 }
 
+/** So many files are open at a time, those that are written to not counted. */
+const openCountMax = 64
+
+/** The files of segments: a log may have more of them than a process may have open. */
+export class SegmentFiles {
+  readonly disk: Disk
+  readonly #open = new Set<Segment>()
+
+  constructor(disk: Disk) {
+    this.disk = disk
+  }
+
+  /** Throws DiskError. */
+  open(segment: Segment): DiskFile {
+    const file = this.disk.open(segment.name)
+    this.#open.add(segment)
+    for (const other of this.#open) {
+      if (this.#open.size <= openCountMax) break
+      if (other !== segment && !other.isDirty) other.close()
+    }
+    return file
+  }
+
+  closed(segment: Segment): void {
+    this.#open.delete(segment)
+  }
+}
+
 export class Segment {
   readonly id: number
-  readonly #disk: Disk
+  readonly #files: SegmentFiles
   #file: DiskFile | undefined
   #fileSize = -1
   /** Bytes that it may take. */
@@ -45,14 +73,14 @@ export class Segment {
   /** Whether something in it has been written and not synced. */
   isDirty = false
 
-  constructor(disk: Disk, id: number, capacity: number) {
-    this.#disk = disk
+  constructor(files: SegmentFiles, id: number, capacity: number) {
+    this.#files = files
     this.id = id
     this.capacity = capacity
   }
 
-  static from(disk: Disk, json: SegmentJson): Segment {
-    const segment = new Segment(disk, json.id, json.end)
+  static from(files: SegmentFiles, json: SegmentJson): Segment {
+    const segment = new Segment(files, json.id, json.end)
     segment.firstAt = json.firstAt
     segment.lastAt = json.lastAt
     segment.end = json.end
@@ -67,7 +95,7 @@ export class Segment {
 
   /** Opened when it is needed. Throws DiskError. */
   get file(): DiskFile {
-    this.#file ??= this.#disk.open(this.name)
+    this.#file ??= this.#files.open(this)
     return this.#file
   }
 
@@ -99,6 +127,7 @@ export class Segment {
     if (this.#file !== undefined) this.#fileSize = this.#file.size
     this.#file?.close()
     this.#file = undefined
+    this.#files.closed(this)
   }
 
   toJson(): SegmentJson {
