@@ -11,6 +11,7 @@ import {
   confirmHeaderSize,
   confirmRunSize,
   frameHeaderSize,
+  Level,
   queueCountMax,
   writeConfirmException,
   writeConfirmHeader,
@@ -48,7 +49,7 @@ export class Confirms {
   #counts = none
   #queueCounts = none
   #levels = none
-  /** The batch of the journal that has to be synced before the run is told; 0: none. */
+  /** The batch of the journal that has to be synced before the run is told, or written if that is its level; 0: none. */
   #gates = noNumbers
   #count = 0
 
@@ -68,7 +69,7 @@ export class Confirms {
 
   /** Whether something may be told when everything up to this batch is synced. */
   isReady(synced: number): boolean {
-    if (this.#count > 0 && this.#gates[0] <= synced) return true
+    if (this.#count > 0 && this.#isOpen(0, synced)) return true
     return this.#exceptionCount > 0 && this.#refusedSequences[0] < this.#firstOf(0)
   }
 
@@ -178,7 +179,7 @@ export class Confirms {
     let run = 0
     let exception = 0
     let told = 0
-    while (told < this.#count && this.#gates[told] <= synced) told++
+    while (told < this.#count && this.#isOpen(told, synced)) told++
     const waitingFrom = this.#firstOf(told)
     let exceptionsTold = this.#exceptionCount
     if (told < this.#count) for (exceptionsTold = 0; this.#refusedAt(exceptionsTold) < waitingFrom; ) exceptionsTold++
@@ -253,6 +254,11 @@ export class Confirms {
     if (this.#count > 0) return
     if (this.#capacity > idleCapacity) this.#resizeRuns(0)
     if (this.#exceptionCapacity > idleCapacity) this.#resizeExceptions(0)
+  }
+
+  /** Whether a run may be told. What has come here is written; unless it is lost, which is told before. */
+  #isOpen(run: number, synced: number): boolean {
+    return this.#gates[run] <= synced || this.#levels[run] === Level.written
   }
 
   #firstOf(run: number): number {

@@ -259,7 +259,7 @@ export class Publishing implements CreditHolder {
     const wantsConfirm = (flags & Flag.confirm) !== 0
     const { journal } = broker
     const best = bestLevel(flags, journal)
-    const gate = best === Level.synced ? journal.batch : 0
+    const gate = best > Level.received ? journal.batch : 0
     const buffer = slabs.buffer(slab)
     const end = start + to - from
     const verdicts = this.#verdicts

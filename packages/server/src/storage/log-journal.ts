@@ -48,6 +48,7 @@ export class LogJournal implements Journal {
   readonly keeps = true
   synced = 0
   lost = 0
+  #lostSeen = 0
   /** The batch that is being gathered. */
   batch = 1
   readonly log: Log
@@ -147,7 +148,6 @@ export class LogJournal implements Journal {
   progressed(): boolean {
     const { synced, failed } = this.log.progress()
     const before = this.synced
-    const lostBefore = this.lost
     let done = 0
     for (; done < this.#pending.length && this.#pending[done].position <= synced; done++) {
       this.synced = this.#pending[done].batch
@@ -155,7 +155,9 @@ export class LogJournal implements Journal {
     }
     if (done > 0) this.#pending.splice(0, done)
     if (failed !== undefined && this.#state !== 'failed') this.#fail()
-    return this.synced !== before || this.lost !== lostBefore
+    const hasLost = this.lost !== this.#lostSeen
+    this.#lostSeen = this.lost
+    return this.synced !== before || hasLost
   }
 
   /** The log works again, and has nothing of what was lost: what is said from now on waits until that has been made up for. */
@@ -205,10 +207,12 @@ export class LogJournal implements Journal {
     const size = this.appendedSize - sizeBefore
     this.unsyncedSize += size
     // A failed log says where its last block lies, which may well be synced; this one is not there.
-    const position = this.log.progress().failed === undefined ? this.#lastPosition : Infinity
-    this.#pending.push({ batch: this.batch, position, size, firstId })
+    const hasFailed = this.log.progress().failed !== undefined
+    this.#pending.push({ batch: this.batch, position: hasFailed ? Infinity : this.#lastPosition, size, firstId })
     this.batch++
     this.#needsSync = false
+    // At once: whoever is told that something is written would be told what is not so.
+    if (hasFailed) this.#fail()
   }
 
   /** What has been said is not kept. */

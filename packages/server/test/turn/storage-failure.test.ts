@@ -175,6 +175,20 @@ t.test(
   },
 )
 
+t.test('storage failure - nobody is told that something is written which is not', async (t) => {
+  const { stage, peer } = await withQueue()
+  publish(peer, ['a'], { level: 'written' })
+  t.same(heard(peer).levels, ['written'], 'it does not wait for a sync')
+  stage.disk.failWrites('broken', 1)
+  publish(peer, ['b'], { level: 'written' })
+  const { taken, refused } = heard(peer)
+  t.same(taken, [])
+  t.same(refused, [2])
+  stage.pass(2_000)
+  publish(peer, ['c'], { level: 'written' })
+  t.same(heard(peer).taken, [3])
+})
+
 t.test('storage failure - a channel that closes is answered, whatever became of what it waited for', async (t) => {
   const { stage, peer } = await withQueue({ syncMs: 50 })
   stage.disk.failSyncs(1)
