@@ -162,6 +162,16 @@ export class SimBroker {
   readonly #log: Logger = (level, event, fields) => {
     this.trace.add(this.timeline.now, `${level} ${event}${this.#isPrinted ? ` ${JSON.stringify(fields ?? {})}` : ''}`)
     this.tally.count(`log ${event}`)
+    if (event === 'data-damaged') this.#damageTold(JSON.stringify(fields))
+  }
+
+  /** In a turn, or while opening, where nothing that is thrown arrives. */
+  #damageTold(where: string): void {
+    try {
+      this.checkers.damageTold(where)
+    } catch (error) {
+      ;(this.#options.fail ?? thrown)(error as SimulationFailure)
+    }
   }
 
   #processHome(): ProcessHome {

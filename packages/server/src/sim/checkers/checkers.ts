@@ -68,6 +68,8 @@ export class Checkers implements Doorkeeper, SessionHome {
   readonly #gone = new Set<ExpectedQueue>()
   readonly #keptNames = new KeptNames()
   #safeThrough = -1
+  /** The first message id of this process. */
+  #idLeast = 0
   /** What was surely found when the last process ended. */
   #foundThrough = -1
   /** What has happened until the end of the last turn is written, if it is kept. */
@@ -209,6 +211,7 @@ export class Checkers implements Doorkeeper, SessionHome {
       persistent: record.persistent,
       stamp: this.stamp,
       id: undefined,
+      idLeast: this.#idLeast,
       isWithdrawn: false,
       isSynced: false,
       isLoose: this.hasFailed,
@@ -274,6 +277,11 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#keptNames.safeThrough(stamp)
   }
 
+  /** The broker says that the disk does not give what was written. Nobody has harmed it. */
+  damageTold(where: string): void {
+    fail('damage', `the broker takes something for damage: ${where}`)
+  }
+
   /** A sync or a write has failed: what was not kept until then may be refused now. */
   diskFailed(): void {
     this.hasFailed = true
@@ -308,6 +316,7 @@ export class Checkers implements Doorkeeper, SessionHome {
       queue.restored(turn.broker.virtualHosts.get('default')!.queue(queue.name)!.liveCount)
     }
     this.hasFailed = false
+    this.#idLeast = state.nextMessageId
     if (!isFirst) this.tally.count('restarts')
     this.watch(turn)
   }

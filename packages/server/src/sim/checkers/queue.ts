@@ -30,6 +30,8 @@ export interface TakenMessage {
   readonly stamp: number
   /** The broker's; known when a confirm or a delivery has told it. */
   id: number | undefined
+  /** It is not lower than this: the process that took it has given out none below. */
+  readonly idLeast: number
   /** It was refused after all, for a reason that could not be foreseen. */
   isWithdrawn: boolean
   /** Its publisher was told that the disk has it. */
@@ -228,7 +230,9 @@ export class ExpectedQueue {
   find(name: string, id: number): Copy {
     const same = [...(this.#byName.get(name) ?? []), ...this.#ghosts.filter((each) => each.message.name === name)]
     if (same.length === 0) fail('invented', `queue '${this.name}' delivers message ${name}, which it was never given`)
-    const copy = same.find((each) => each.message.id === id) ?? same.find((each) => each.message.id === undefined)
+    const unnamed = same.filter(({ message }) => message.id === undefined && message.idLeast <= id)
+    // One that was published again after a restart is not the one from before.
+    const copy = same.find((each) => each.message.id === id) ?? unnamed.find(({ message }) => message.idLeast === unnamed.at(-1)!.message.idLeast)
     return (
       copy ??
       fail('identity', `message ${name} is delivered as ${id}, but was confirmed as ${same.map((each) => each.message.id).join(', ')}`)
