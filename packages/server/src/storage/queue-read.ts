@@ -10,7 +10,7 @@
  * is lost. A page that was purged meanwhile, or whose queue is gone, is passed over.
  */
 import type { ColdPage } from '../broker/queues/cold-page.js'
-import { releaseRecords } from '../broker/queues/cold-page.js'
+import { releaseFirst } from '../broker/queues/cold-page.js'
 import { runSizeMax } from '../broker/queues/consumer.js'
 import type { Page } from '../broker/queues/page.js'
 import type { Queue } from '../broker/queues/queue.js'
@@ -215,7 +215,7 @@ export class QueueRead {
   #discard(): void {
     const page = this.#page
     if (page === undefined) return
-    releaseRecords(page, this.#count, this.#home.slabs, false)
+    releaseFirst(page, this.#count, this.#home.slabs)
     this.queue.giveBack(page)
     this.#page = undefined
   }

@@ -318,6 +318,8 @@ t.test('pager - random leaving, coming back, restarting and settling never loses
     /** Numbers that are not settled; those that have been delivered before. */
     const there = new Set<number>()
     const seen = new Set<number>()
+    /** Those that a restart ends. */
+    const fleeting = new Set<number>()
     let held: Delivery[] = []
     let consumer = recorder.consume('q', { prefetch: 50 })
     for (let step = 0; step < 80; step++) {
@@ -325,9 +327,14 @@ t.test('pager - random leaving, coming back, restarting and settling never loses
       const dice = random.below(10)
       if (dice < 4) {
         const count = 1 + random.below(1_000)
-        for (let i = 0; i < count; i++) there.add(next + i)
-        got.push(...publish(recorder, 'q', next, next + count, random.pick([8, 8, 300]), 100 + random.below(400)))
-        next += count
+        const bodySize = random.pick([8, 8, 300])
+        for (const end = next + count; next < end; next++) {
+          const isKept = !random.chance(0.01)
+          recorder.publish('', 'q', `${next} `.padEnd(bodySize), undefined, isKept)
+          there.add(next)
+          if (!isKept) fleeting.add(next)
+          if (random.chance(0.003)) got.push(...recorder.turn(turnMs))
+        }
       } else if (dice < 6) recorder.chill('q')
       else if (dice < 9) {
         for (const delivery of held.splice(0, random.below(held.length + 1))) {
@@ -338,6 +345,7 @@ t.test('pager - random leaving, coming back, restarting and settling never loses
       } else if (random.chance(0.3)) {
         recorder = await recorder.restarted({ memorySize: 4 * 2 ** 20 })
         for (let i = 0; i < next; i++) seen.add(i)
+        for (const number of fleeting) there.delete(number)
         held = []
         consumer = recorder.consume('q', { prefetch: 50 })
       } else {

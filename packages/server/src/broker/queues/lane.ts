@@ -9,12 +9,12 @@
  * empties the place, browsing is a cursor: each in constant time. A page whose last message has gone is given back,
  * wherever it stands; so one message that nobody settles keeps a page, not all that came behind it.
  *
- * A page whose messages the log has may be cold (ColdPage): its messages are counted, and nothing else of them is in memory.
+ * A page whose messages the log has may be cold (ColdPage): its messages are counted, and nothing but the ranges of their ids is in memory.
  */
 import assert from 'node:assert'
 import { type KeptRun, keptRunSizeMax } from '../durable.js'
 import type { Slabs } from '../store/slabs.js'
-import { ColdPage, coldPageOf, coldPageSize, keptRunOf, releaseRecords, settleIn } from './cold-page.js'
+import { ColdPage, coldPageOf, keptRunOf, releaseKept, releaseOthers, settleIn } from './cold-page.js'
 import type { PagePool } from './page.js'
 import { Meta, type Page, pageBits, pageSize } from './page.js'
 
@@ -93,7 +93,7 @@ export class Lane {
     const n = Math.ceil(this.#next / pageSize)
     if (this.#pages.length === 0) this.#firstPage = this.#readyPage = n
     this.#pages[n - this.#firstPage] = undefined
-    this.#addCold(new ColdPage(run, undefined, Meta.persistent | Meta.redelivered, n))
+    this.#addCold(new ColdPage(run, undefined, Meta.persistent | Meta.redelivered, n, undefined))
     this.readyCount += run.count
     this.liveCount += run.count
     this.readySize += run.size
@@ -204,10 +204,10 @@ export class Lane {
       const page = this.#pages[i]
       const cold = page === undefined ? this.#cold!.get(this.#firstPage + i) : undefined
       if (cold !== undefined) {
-        if (into.length === 0 ? left * 2 < sizeMax : left < cold.size) return
+        if (into.length === 0 ? left * 2 < sizeMax : left < cold.messageSize) return
         into.push(cold)
       }
-      left -= cold?.size ?? (page === undefined ? 0 : page.readyCount * sizeOfOne)
+      left -= cold?.messageSize ?? (page === undefined ? 0 : page.readyCount * sizeOfOne)
     }
   }
 
@@ -224,9 +224,9 @@ export class Lane {
       const n = this.#firstPage + i
       if (page === undefined || page.staysHot || n === open) continue
       looksMax--
-      const cold = coldPageOf(page, n, syncedId)
+      const cold = coldPageOf(page, n, syncedId, slabs)
       if (cold === undefined) continue
-      releaseRecords(page, page.readyCount, slabs, true)
+      releaseKept(page, cold.count, slabs)
       page.liveCount = 0
       this.#pool.give(page)
       this.#pages[i] = undefined
@@ -257,10 +257,7 @@ export class Lane {
 
   /** An empty page with room for the messages of a cold one: they are written to it from its start on, in the order of their ids. */
   pageForCold(cold: ColdPage): Page {
-    const { indexes } = cold
-    const last = indexes === undefined ? cold.ranges.length / 2 - 1 : indexes[indexes.length - 1]
-    const needed = Math.min(pageSize, last + cold.count)
-    return this.#pool.takeFor(needed)
+    return this.#pool.takeFor(cold.placeCount)
   }
 
   /** A page from `pageForCold` is not needed. The caller has released what was in it. */
@@ -277,7 +274,7 @@ export class Lane {
     this.liveCount -= missing
     this.readySize += size - cold.size
     this.liveSize += size - cold.size
-    if (count > 0) {
+    if (count > 0 || cold.others !== undefined) {
       settleIn(page, count, cold)
       this.#pages[cold.pageNumber - this.#firstPage] = page
     } else {
@@ -288,12 +285,13 @@ export class Lane {
   }
 
   /** Drops a cold page: its messages are gone. */
-  forget(cold: ColdPage): void {
+  forget(cold: ColdPage, slabs: Slabs): void {
     this.#removeCold(cold)
-    this.readyCount -= cold.count
-    this.liveCount -= cold.count
-    this.readySize -= cold.size
-    this.liveSize -= cold.size
+    releaseOthers(cold, slabs)
+    this.readyCount -= cold.messageCount
+    this.liveCount -= cold.messageCount
+    this.readySize -= cold.messageSize
+    this.liveSize -= cold.messageSize
     this.#trim()
   }
 
@@ -342,10 +340,10 @@ export class Lane {
       assert(!cold.isOver && cold.count > 0 && cold.count <= pageSize)
       assert(n >= this.#readyPage && n >= this.#firstPage && n - this.#firstPage < this.#pages.length)
       assert(this.#pages[n - this.#firstPage] === undefined)
-      ready += cold.count
-      live += cold.count
-      readySize += cold.size
-      liveSize += cold.size
+      ready += cold.messageCount
+      live += cold.messageCount
+      readySize += cold.messageSize
+      liveSize += cold.messageSize
     }
     assert.equal(this.#cold?.size ?? 0, this.coldCount)
     for (const [i, page] of this.#pages.entries()) {
@@ -455,13 +453,13 @@ export class Lane {
     this.#cold ??= new Map()
     this.#cold.set(cold.pageNumber, cold)
     this.coldCount++
-    this.#pool.usedSize += coldPageSize
+    this.#pool.usedSize += cold.usedSize
   }
 
   #removeCold(cold: ColdPage): void {
     cold.isOver = true
     this.#cold!.delete(cold.pageNumber)
     this.coldCount--
-    this.#pool.usedSize -= coldPageSize
+    this.#pool.usedSize -= cold.usedSize
   }
 }

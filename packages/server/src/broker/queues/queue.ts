@@ -286,7 +286,8 @@ export class Queue implements Timed, DeliverySource {
       this.#slabs.release(words[at]!, words[at + 2]!)
       this.#lane.remove(place)
     }
-    for (let cold = this.#lane.nextCold(0); cold !== undefined; cold = this.#lane.nextCold(cold.pageNumber)) this.#lane.forget(cold)
+    for (let cold = this.#lane.nextCold(0); cold !== undefined; cold = this.#lane.nextCold(cold.pageNumber))
+      this.#lane.forget(cold, this.#slabs)
     this.deleted = true
     return readyCount
   }
@@ -439,8 +440,8 @@ export class Queue implements Timed, DeliverySource {
 
   #purgeCold(cold: ColdPage): number {
     this.#home.journal.gone(this.keptId, cold.pageNumber * pageSize, cold.count, cold.firstId, cold.lastId, cold.size)
-    this.#lane.forget(cold)
-    return cold.count
+    this.#lane.forget(cold, this.#slabs)
+    return cold.messageCount
   }
 
   /** A message that is away is gone for good: its bytes, its place, and what is kept of it. */

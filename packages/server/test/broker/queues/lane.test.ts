@@ -142,17 +142,18 @@ t.test('lane - agrees with a sorted list under random commands', async (t) => {
 })
 
 /** A lane whose messages can be read again: one byte each, whose id is ten times the place. */
-function keptLane(count: number): { lane: Lane; slabs: Slabs; push(): number } {
+function keptLane(size: number, isKept: (n: number) => boolean = () => true): { lane: Lane; slabs: Slabs; push(): number } {
   const lane = new Lane(new PagePool())
   const slabs = new Slabs()
+  let count = 0
   const push = (): number => {
     slabs.append(Buffer.from('r'), 0, 1)
     slabs.retain(slabs.slab, 1)
-    const place = lane.push(slabs.slab, slabs.offset, 1, 0, Meta.persistent)
+    const place = lane.push(slabs.slab, slabs.offset, 1, 0, isKept(count++) ? Meta.persistent : 0)
     lane.page(place)!.ids[place % pageSize] = place * 10
     return place
   }
-  for (let i = 0; i < count; i++) push()
+  while (count < size) push()
   return { lane, slabs, push }
 }
 
@@ -204,12 +205,12 @@ t.test('lane - what is missing of a cold page is counted no longer, and a page o
   t.equal(takeAll(lane).length, 24)
 })
 
-t.test('lane - a page stays hot for what is not synced, not kept, away, or has too many gaps', async (t) => {
+t.test('lane - a page stays hot for what is not synced, mostly not kept, away, or has too many gaps', async (t) => {
   const { lane, slabs } = keptLane(6 * pageSize)
-  lane.page(pageSize)!.words[3] = 0
+  for (let place = pageSize; place < 1.5 * pageSize + 1; place++) lane.page(place)!.words[(place % pageSize) * 4 + 3] = 0
   lane.take(2 * pageSize)
   lane.page(3 * pageSize)!.words[3] = Meta.persistent | 1
-  for (let place = 4 * pageSize; place < 4 * pageSize + 26; place += 2) {
+  for (let place = 4 * pageSize; place < 4 * pageSize + 260; place += 2) {
     lane.take(place)
     lane.remove(place)
   }
@@ -217,22 +218,51 @@ t.test('lane - a page stays hot for what is not synced, not kept, away, or has t
   t.equal(lane.nextCold(0)!.pageNumber, 0)
 })
 
+t.test('lane - what is not kept stays in memory and in its place when the page goes', async (t) => {
+  const { lane, slabs } = keptLane(2 * pageSize)
+  const mine = [0, 5, 6, 700, pageSize - 1]
+  for (const place of mine) lane.page(place)!.words[place * 4 + 3] = 0
+  t.equal(lane.chill(0, 1, 10, Infinity, slabs), 1, 'the other page goes first')
+  t.equal(lane.chill(0, 1, 10, Infinity, slabs), 1)
+  slabs.invariants()
+  lane.invariants()
+  const cold = lane.nextCold(0)!
+  t.match(cold, { count: pageSize - mine.length, messageCount: pageSize })
+  warm(lane, cold, slabs, (place) => !mine.includes(place))
+  t.same(
+    mine.map((place) => [lane.page(place)!.ids[place], lane.page(place)!.words[place * 4 + 3]]),
+    mine.map((place) => [place * 10, 0]),
+  )
+  lane.invariants()
+  lane.chill(0, 10, 10, Infinity, slabs)
+  for (let n = 0; n < 2; n++) lane.forget(lane.nextCold(n)!, slabs)
+  lane.invariants()
+  slabs.invariants()
+  t.equal(slabs.liveSize(slabs.slab), 0, 'nothing holds memory')
+})
+
 t.test('lane - agrees with a sorted list while pages leave and come back', async (t) => {
   await forSeeds(t, 10, (random) => {
-    const { lane, slabs, push } = keptLane(0)
+    const transient = new Set<number>()
+    const { lane, slabs, push } = keptLane(0, () => !random.chance(0.02))
     const ready = new Set<number>()
     const away = new Set<number>()
     const first = (): number => {
       for (;;) {
         const place = lane.firstReady()
         if (place !== isCold) return place
-        warm(lane, lane.nextCold(lane.readyPage)!, slabs, (place) => ready.has(place))
+        warm(lane, lane.nextCold(lane.readyPage)!, slabs, (place) => ready.has(place) && !transient.has(place))
       }
     }
     for (let step = 0; step < 1_500; step++) {
       const dice = random.below(12)
-      if (dice < (step % 600 < 400 ? 3 : 1)) for (let i = random.below(700); i >= 0; i--) ready.add(push())
-      else if (dice < 7) {
+      if (dice < (step % 600 < 400 ? 3 : 1)) {
+        for (let i = random.below(700); i >= 0; i--) {
+          const place = push()
+          ready.add(place)
+          if ((lane.page(place)!.words[(place % pageSize) * 4 + 3]! & Meta.persistent) === 0) transient.add(place)
+        }
+      } else if (dice < 7) {
         for (let i = random.below(300); i >= 0 && ready.size > 0; i--) {
           const place = first()
           assert(ready.delete(place), `place ${place}`)
