@@ -258,7 +258,10 @@ export class Turn implements SessionHome {
    * when the disk has failed before, or is full: then what is there can be had all the same.
    */
   begin(done: () => void): void {
-    if (this.journal === undefined) return done()
+    if (this.journal === undefined) {
+      done()
+      return
+    }
     this.#begun = done
     this.clock.soon(this.run)
   }
