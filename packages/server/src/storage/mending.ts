@@ -14,7 +14,7 @@ import { Copies } from './copies.js'
 import type { LogJournal } from './log-journal.js'
 import type { MovedIndex } from './moved-index.js'
 
-/** At least; it is looked once a second, or in each turn. */
+/** At least; it is looked twice a second, or in each turn. */
 const retryMs = 500
 
 export interface MendingOptions {
@@ -40,7 +40,7 @@ export class Mending {
     this.#options = options
   }
 
-  /** After the journal has written, in each turn; and once a second. */
+  /** After the journal has written, in each turn; there is one at least twice a second. */
   look(now: number): void {
     const { journal, tell, wake } = this.#options
     if (!journal.failed) return

@@ -5,7 +5,7 @@
  *                │ · x · · · · ·  │ ─▶ x is written again ─▶ DROP, synced ─▶ given back
  *                │ xxxxxxx·xxxxxx │    stays
  *
- * It is looked at behind each snapshot, and once a second, from what queues have and not from what was ever said: so nothing has to be counted as messages come and go.
+ * It is looked at behind each snapshot, and twice a second, from what queues have and not from what was ever said: so nothing has to be counted as messages come and go.
  * A segment goes only when a saved snapshot says what follows from it, and when nobody reads in it.
  *
  * While messages come the log may take 3 times as much as is needed and 4 segments; soon after, twice as much and 2 segments: a message that nobody ever
@@ -99,8 +99,8 @@ export class Space {
     if (snapshots.through !== this.#through) this.#look(now)
   }
 
-  /** Once a second. */
-  second(now: number): void {
+  /** Twice a second. */
+  tick(now: number): void {
     const { broker } = this.#options
     const isComing = broker.nextMessageId !== this.#nextMessageId
     this.#nextMessageId = broker.nextMessageId

@@ -1,5 +1,5 @@
 /**
- * What the log needs besides being written to, each second and in between: whether the disk has room, what to do when it has failed, space that can
+ * What the log needs besides being written to, twice a second and in between: whether the disk has room, what to do when it has failed, space that can
  * be given back. Publishers get nothing as long as there is a reason in `withheld`.
  */
 import type { Broker } from '../broker/broker.js'
@@ -13,7 +13,7 @@ import type { Pager } from './pager.js'
 import type { Snapshots } from './snapshots.js'
 import { Space } from './space.js'
 
-const lookMs = 1_000
+const lookMs = 500
 /** Bytes on their way to the disk, above which more would only wait there. */
 const unsyncedSizeMax = 8 * 1024 * 1024
 
@@ -62,6 +62,6 @@ export class Upkeep implements Timed {
   due(_value: number, now: number): void {
     this.#timers.insert(now + lookMs, this, 0)
     this.#alarm.look(this.#journal.log.space().free)
-    this.space.second(now)
+    this.space.tick(now)
   }
 }
