@@ -162,13 +162,13 @@ export class SimBroker {
   readonly #log: Logger = (level, event, fields) => {
     this.trace.add(this.timeline.now, `${level} ${event}${this.#isPrinted ? ` ${JSON.stringify(fields ?? {})}` : ''}`)
     this.tally.count(`log ${event}`)
-    if (event === 'data-damaged') this.#damageTold(JSON.stringify(fields))
+    if (event === 'data-damaged' || event === 'data-torn-tail') this.#damageTold(event, JSON.stringify(fields))
   }
 
   /** In a turn, or while opening, where nothing that is thrown arrives. */
-  #damageTold(where: string): void {
+  #damageTold(event: 'data-damaged' | 'data-torn-tail', where: string): void {
     try {
-      this.checkers.damageTold(where)
+      this.checkers.damageTold(event, where)
     } catch (error) {
       ;(this.#options.fail ?? thrown)(error as SimulationFailure)
     }
@@ -200,6 +200,10 @@ export class SimBroker {
         checkers.crash(isPowerCut)
       },
       diskFailed: () => checkers.diskFailed(),
+      rotten(where) {
+        broker.trace.add(broker.timeline.now, `a bit turns: ${where}`)
+        checkers.rotten()
+      },
       fail: (failure) => (this.#options.fail ?? thrown)(failure),
     }
   }

@@ -136,6 +136,7 @@ class Simulation {
   async #step(): Promise<void> {
     if (!this.broker.step()) fail('liveness', `nothing happens any more: ${this.#workload.waitsFor}`)
     await settled()
+    while (this.broker.process?.comparing !== undefined) await settled()
     if (this.#failure !== undefined) throw this.#failure
   }
 

@@ -68,6 +68,9 @@ export class Checkers implements Doorkeeper, SessionHome {
   readonly #gone = new Set<ExpectedQueue>()
   readonly #keptNames = new KeptNames()
   #safeThrough = -1
+  #isRotten = false
+  /** Said while the process was opening. */
+  #isDamaged = false
   /** The first message id of this process. */
   #idLeast = 0
   /** What was surely found when the last process ended. */
@@ -264,7 +267,9 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.batch++
     this.#keptNames.note(this.names, this.stamp)
     for (const queue of this.names.queues.values()) {
-      if (queue.isKept) queue.keptId ??= turn.broker.virtualHosts.get('default')!.queue(queue.name)?.keptId
+      if (!queue.isKept || queue.keptId !== undefined) continue
+      const real = turn.broker.virtualHosts.get('default')!.queue(queue.name)
+      if (real !== undefined) this.#keptNames.numbered(queue, real.keptId)
     }
     this.#writtenThrough = this.stamp
   }
@@ -277,9 +282,23 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#keptNames.safeThrough(stamp)
   }
 
-  /** The broker says that the disk does not give what was written. Nobody has harmed it. */
-  damageTold(where: string): void {
-    fail('damage', `the broker takes something for damage: ${where}`)
+  /** A bit of what the disk has turns. It must be told, with its place, or do no harm. */
+  rotten(): void {
+    this.#isRotten = true
+  }
+
+  /**
+   * The broker says that the disk does not give what was written. If nobody has harmed it, that is wrong; else nothing is sure any more of what was there,
+   * and nothing but that may be there.
+   */
+  damageTold(event: 'data-damaged' | 'data-torn-tail', where: string): void {
+    if (!this.#isRotten) {
+      if (event === 'data-damaged') fail('damage', `the broker takes something for damage: ${where}`)
+      return
+    }
+    this.tally.count('rot told')
+    this.#isDamaged = true
+    if (this.#turn !== undefined) for (const queue of this.names.queues.values()) if (queue.isKept) queue.doubtAll()
   }
 
   /** A sync or a write has failed: what was not kept until then may be refused now. */
@@ -306,16 +325,19 @@ export class Checkers implements Doorkeeper, SessionHome {
   restored(turn: Turn, state: DurableState): void {
     const isFirst = this.batch === 0
     const before = [...this.names.queues.values(), ...this.#gone]
-    const queues = new Set(this.#keptNames.restore(this.names, state, this.#foundThrough))
+    const isDamaged = this.#isDamaged
+    const queues = isDamaged
+      ? this.#keptNames.salvage(this.names, state)
+      : this.#keptNames.restore(this.names, state, this.#foundThrough)
     for (const queue of before) this.#countEnds(queue)
     this.#gone.clear()
     this.stamp++
-    const isSafe = (stamp: number): boolean => stamp <= this.#foundThrough
+    const isSafe = (stamp: number): boolean => !isDamaged && stamp <= this.#foundThrough
     for (const queue of queues) {
-      queue.restart(this.batch, this.now, isSafe)
+      queue.restart(this.batch, this.now, isSafe, isDamaged)
       queue.restored(turn.broker.virtualHosts.get('default')!.queue(queue.name)!.liveCount)
     }
-    this.hasFailed = false
+    this.hasFailed = this.#isDamaged = false
     this.#idLeast = state.nextMessageId
     if (!isFirst) this.tally.count('restarts')
     this.watch(turn)
@@ -380,7 +402,7 @@ export class Checkers implements Doorkeeper, SessionHome {
       const first = [...queue.live()].find((copy) => !copy.isUnsure)
       return `queue '${queue.name}' holds ${liveCount} messages, there must be ${least} to ${most}; the first of them is ${first?.message.name}`
     })
-    expect(real.counters.lost === 0, 'lost', () => `queue '${queue.name}' misses ${real.counters.lost} messages that were in the log`)
+    expect(real.counters.lost === 0 || this.#isRotten, 'lost', () => `queue '${queue.name}' misses ${real.counters.lost} messages that were in the log`)
     if (least !== most || !queue.isSure) return
     const { ends, publishedCount: published, requeuedCount: requeued, retriedCount: retried } = queue
     const expected: Record<string, number> = {

@@ -3,7 +3,7 @@
  *
  *     safe ──┬── declared ──┬── bound ──┬── deleted ──┬── now           one of these, whole
  */
-import type { DurableState } from '../../broker/durable.js'
+import type { DurableHost, DurableState } from '../../broker/durable.js'
 import { fail } from '../failure.js'
 import { jsonValueText } from './frames.js'
 import type { ExpectedBinding, ExpectedExchange, ExpectedNames } from './names.js'
@@ -20,6 +20,8 @@ interface Moment {
 export class KeptNames {
   #moments: Moment[] = [{ stamp: 0, text: textOf([], [], []), exchanges: [], queues: [], bindings: [] }]
   #version = 0
+  /** All that ever were, by their numbers. */
+  readonly #queues = new Map<number, ExpectedQueue>()
 
   /** The names are so now. */
   note(names: ExpectedNames, stamp: number): void {
@@ -38,6 +40,12 @@ export class KeptNames {
     this.#moments.push({ stamp, text, exchanges, queues, bindings })
   }
 
+  /** The broker has given a queue its number. */
+  numbered(queue: ExpectedQueue, id: number): void {
+    queue.keptId = id
+    this.#queues.set(id, queue)
+  }
+
   /** Everything up to here is kept. */
   safeThrough(stamp: number): void {
     let first = this.#moments.length - 1
@@ -48,15 +56,7 @@ export class KeptNames {
   /** The names are again as they were at the moment that the broker goes on with. Returns the queues of then. */
   restore(names: ExpectedNames, state: DurableState, safeThrough: number): readonly ExpectedQueue[] {
     this.safeThrough(safeThrough)
-    const host = state.hosts.find(({ name }) => name === 'default') ?? { exchanges: [], queues: [], bindings: [] }
-    const bindings = host.bindings.map(({ source, target, key, headers, match }) => ({
-      source,
-      kind: 'queue' in target ? ('queue' as const) : ('exchange' as const),
-      target: 'queue' in target ? target.queue : target.exchange,
-      key,
-      headers: new Map(Object.entries(headers ?? {}).map(([name, value]) => [name, jsonValueText(value)])),
-      match: match ?? ('all' as const),
-    }))
+    const { host, bindings } = hostOf(state)
     const text = textOf(host.exchanges, host.queues, bindings)
     const ids = new Map(host.queues.map(({ id, name }) => [name, id]))
     const isSame = ({ name, keptId }: ExpectedQueue): boolean => keptId === undefined || keptId === ids.get(name)
@@ -67,11 +67,43 @@ export class KeptNames {
     }
     this.#moments.length = i + 1
     const { exchanges, queues, bindings: bound } = this.#moments[i]!
-    for (const queue of queues) queue.keptId = ids.get(queue.name)
+    for (const queue of queues) this.numbered(queue, ids.get(queue.name)!)
     names.restore(exchanges, queues, bound)
     this.#version = names.version
     return queues
   }
+
+  /** After damage: what the broker still has is what there is, as long as there was ever such a thing. */
+  salvage(names: ExpectedNames, state: DurableState): readonly ExpectedQueue[] {
+    const { host, bindings } = hostOf(state)
+    const queues = host.queues.map(({ id, name, autoDelete, expiresMs }) => {
+      const known = this.#queues.get(id) ?? [...this.#queues.values()].findLast((queue) => queue.name === name)
+      if (known === undefined) fail('invented', `after damage there is a queue '${name}', which never was`)
+      const queue = known.options.autoDelete === autoDelete && known.options.expiresMs === expiresMs ? known : undefined
+      return queue ?? fail('invented', `after damage queue '${name}' has other options`)
+    })
+    const exchanges = host.exchanges.map((exchange) => ({ ...exchange, durable: true, alternate: exchange.alternate }))
+    const there = new Set([...exchanges.map(({ name }) => `exchange ${name}`), ...queues.map(({ name }) => `queue ${name}`)])
+    const whole = bindings.filter(({ source, kind, target }) => there.has(`exchange ${source}`) && there.has(`${kind} ${target}`))
+    names.restore(exchanges, queues, whole)
+    this.#version = names.version - 1
+    this.#moments = []
+    this.note(names, 0)
+    return queues
+  }
+}
+
+function hostOf(state: DurableState): { readonly host: Omit<DurableHost, 'name'>; readonly bindings: readonly ExpectedBinding[] } {
+  const host = state.hosts.find(({ name }) => name === 'default') ?? { exchanges: [], queues: [], bindings: [] }
+  const bindings = host.bindings.map(({ source, target, key, headers, match }) => ({
+    source,
+    kind: 'queue' in target ? ('queue' as const) : ('exchange' as const),
+    target: 'queue' in target ? target.queue : target.exchange,
+    key,
+    headers: new Map(Object.entries(headers ?? {}).map(([name, value]) => [name, jsonValueText(value)])),
+    match: match ?? ('all' as const),
+  }))
+  return { host, bindings }
 }
 
 interface Named {

@@ -218,6 +218,11 @@ export class ExpectedQueue {
     if (copy !== undefined) copy.isUnsure = false
   }
 
+  /** The disk has been harmed: anything that was kept may be gone. */
+  doubtAll(): void {
+    for (const copy of this.live()) if (copy.message.persistent && copy.state !== 'unsettled') this.#doubt(copy)
+  }
+
   /** The disk has failed: what it did not have for sure, and nobody has got yet, may be gone. */
   doubtUnsafe(isSafe: (stamp: number) => boolean): void {
     for (const copy of this.live()) {
@@ -371,7 +376,7 @@ export class ExpectedQueue {
    * The broker's process has ended, and another one goes on with what was kept: what is surely kept is ready, what may be kept is ready or gone. `isSafe`:
    * what happened then is kept.
    */
-  restart(batch: number, now: number, isSafe: (stamp: number) => boolean): void {
+  restart(batch: number, now: number, isSafe: (stamp: number) => boolean, isDamaged: boolean): void {
     this.#ghosts = []
     this.#delayed.clear()
     this.#byName.clear()
@@ -384,13 +389,13 @@ export class ExpectedQueue {
     this.ends = { ...noEnds }
     this.readyCount = this.unsettledCount = this.delayedCount = 0
     this.publishedCount = this.deliveredCount = this.requeuedCount = this.retriedCount = 0
-    for (const copy of this.#copies) this.#restart(copy, batch, isSafe)
+    for (const copy of this.#copies) this.#restart(copy, batch, isSafe, isDamaged)
     this.restoredCount = this.readyCount
   }
 
-  #restart(copy: Copy, batch: number, isSafe: (stamp: number) => boolean): void {
+  #restart(copy: Copy, batch: number, isSafe: (stamp: number) => boolean, isDamaged: boolean): void {
     const { message } = copy
-    if (copy.end === 'lost') return
+    if (copy.end === 'lost' && !isDamaged) return
     // The deletion of a queue that is there has not come to pass.
     const isOver = copy.state === 'gone' && copy.end !== 'deleted'
     if (!message.persistent || message.isWithdrawn || (isOver && isSafe(copy.endStamp))) {
@@ -399,7 +404,7 @@ export class ExpectedQueue {
       return
     }
     if (copy.deliveredCount > 0) copy.wasDelivered = true
-    if (isOver || !(message.isSynced || (isSafe(message.stamp) && !message.isLoose))) this.#doubt(copy)
+    if (isDamaged || isOver || !(message.isSynced || (isSafe(message.stamp) && !message.isLoose))) this.#doubt(copy)
     copy.state = 'ready'
     copy.end = undefined
     copy.deliveredCount = copy.failureCount = 0

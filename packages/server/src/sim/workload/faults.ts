@@ -68,6 +68,8 @@ export const faultOf: Readonly<Record<Fault, (scene: FaultScene) => void>> = {
     world.timeline.in(random.spread(100, 20_000), () => process.fill(Infinity))
   },
 
+  'bit rot': ({ process, random }) => process?.rot(random),
+
   'slow syncs'({ process, random, world }) {
     process?.slow(random.spread(10, 2_000))
     world.timeline.in(random.spread(100, 10_000), () => process?.slow(0))

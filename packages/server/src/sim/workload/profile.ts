@@ -57,6 +57,7 @@ export const diskFaults = [
   'short write',
   'full disk',
   'slow syncs',
+  'bit rot',
 ] as const
 export type DiskFault = (typeof diskFaults)[number]
 export type Fault = (typeof faults)[number] | DiskFault
@@ -119,6 +120,8 @@ export function drawProfile(random: Random): Profile {
   for (const fault of faults) faultWeights[fault] = random.chance(0.6) ? random.spread(1, 8) : 0
   const data = random.chance(0.9) ? drawData(random) : undefined
   for (const fault of diskFaults) faultWeights[fault] = data !== undefined && random.chance(0.6) ? random.spread(1, 8) : 0
+  // Once a bit has turned a part of what is known is not sure any more: that is for days of their own.
+  if (random.chance(0.88)) faultWeights['bit rot'] = 0
   if (data === undefined) faultWeights.reset++
   else faultWeights.kill++
   return {
