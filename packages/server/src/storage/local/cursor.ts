@@ -20,6 +20,7 @@ import {
   isZero,
 } from './block.js'
 import { DataFormatError } from './format-error.js'
+import { readPatiently } from './patient-read.js'
 
 const windowSize = 2 * blockSizeMax
 /** Who looks at one block needs no more. */
@@ -115,7 +116,8 @@ export class BlockCursor {
     const wanted = Math.min(this.#bytes.length === 0 ? windowSizeFirst : windowSize, this.#file.size)
     if (this.#bytes.length < Math.max(wanted, size)) this.#bytes = new Uint8Array(Math.max(wanted, size))
     this.#start = at
-    this.#count = this.#file.read(this.#bytes.subarray(0, Math.min(this.#bytes.length, this.#file.size - at)), at)
+    const into = this.#bytes.subarray(0, Math.min(this.#bytes.length, this.#file.size - at))
+    this.#count = readPatiently(this.#file, into, at)
     return this.#count < size ? -1 : 0
   }
 }

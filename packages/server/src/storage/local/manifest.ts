@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib'
 import type { Disk } from '../../ports/disk.js'
 import { DataFormatError } from './format-error.js'
 import { manifestName, newSuffix } from './names.js'
+import { readPatiently } from './patient-read.js'
 import { syncFile, syncNames } from './promises.js'
 
 export const dataFormat = 1
@@ -29,7 +30,7 @@ export function readManifest(disk: Disk): ManifestReading {
   if (!disk.list().includes(manifestName)) return { kind: 'none' }
   const file = disk.open(manifestName)
   const bytes = Buffer.alloc(Math.min(file.size, manifestSizeMax))
-  const count = file.read(bytes, 0)
+  const count = readPatiently(file, bytes, 0)
   file.close()
   const manifest = parse(bytes.toString('utf8', 0, count))
   if (manifest === undefined) return { kind: 'damaged' }

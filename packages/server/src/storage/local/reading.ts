@@ -19,6 +19,7 @@ import {
   engineFlags,
   isWholeBlock,
 } from './block.js'
+import { readPatiently } from './patient-read.js'
 import { offsetOf, positionOf, type Segment, segmentIdOf } from './segment.js'
 
 const readSizeMin = 64 * 1024
@@ -75,22 +76,24 @@ class Reading {
       return
     }
     const bytes = Buffer.allocUnsafeSlow(count)
-    const told = (error: DiskError | undefined, read: number): void => {
-      if (!this.#place.has(segment)) {
-        this.#goOn(segment)
-        return
-      }
-      if (error !== undefined) {
-        this.#fail(segment, at, error.message)
-        return
-      }
-      this.#take(segment, at, bytes.subarray(0, read), end)
-    }
+    this.#fill(segment, bytes, at, (read) => {
+      if (this.#place.has(segment)) this.#take(segment, at, bytes.subarray(0, read), end)
+      else this.#goOn(segment)
+    })
+  }
+
+  /** Reads what can be read. */
+  #fill(segment: Segment, bytes: Uint8Array, at: number, then: (count: number) => void): void {
+    const told = (error: DiskError | undefined, count: number): void =>
+      then(error === undefined || !this.#place.has(segment) ? count : readPatiently(segment.file, bytes, at))
     try {
       segment.file.readLater(bytes, at, told)
     } catch (error) {
       const { message } = error as Error
-      this.#later(() => this.#fail(segment, at, message))
+      this.#later(() => {
+        this.#note(segment, at, message)
+        this.#goOn(segment)
+      })
     }
   }
 
@@ -155,11 +158,7 @@ class Reading {
   #damaged(segment: Segment, at: number, end: number): void {
     this.#note(segment, at, 'the block here is not what was written')
     const bytes = Buffer.allocUnsafeSlow(end - at)
-    segment.file.readLater(bytes, at, (error) => {
-      if (error !== undefined) {
-        this.#goOn(segment)
-        return
-      }
+    this.#fill(segment, bytes, at, () => {
       for (let i = 8; i <= bytes.length - blockHeaderSize; i += 8) {
         const size = blockSizeAt(bytes, i)
         if (size === 0 || i + size > bytes.length || !isWholeBlock(bytes, i, size)) continue
@@ -170,11 +169,6 @@ class Reading {
       }
       this.#goOn(segment)
     })
-  }
-
-  #fail(segment: Segment, at: number, message: string): void {
-    this.#note(segment, at, message)
-    this.#goOn(segment)
   }
 
   #note(segment: Segment, at: number, message: string): void {

@@ -10,6 +10,7 @@
 import type { Disk, DiskError, DiskFile } from '../../ports/disk.js'
 import { newSuffix, snapshotCopies, snapshotName, snapshotOfName } from './names.js'
 import { frameParts, readParts } from './part.js'
+import { readPatiently } from './patient-read.js'
 
 /** Written and checked so many bytes at a time, so that nobody waits long. */
 const stepSize = 1 << 20
@@ -53,7 +54,7 @@ export function readCopy(disk: Disk, name: string): readonly Uint8Array[] | stri
   const file = disk.open(name)
   try {
     const bytes = new Uint8Array(file.size)
-    const count = file.read(bytes, 0)
+    const count = readPatiently(file, bytes, 0)
     return readParts(bytes.subarray(0, count))
   } finally {
     file.close()

@@ -12,6 +12,8 @@ import { blockHeaderSize } from './block.js'
 import { spareName, spareOfName } from './names.js'
 
 const stepSize = 1 << 20
+/** A spare is synced as it is filled, so that the syncs of the log do not wait long for the disk. */
+const stepsPerSync = 4
 
 export interface SpareOptions {
   readonly disk: Disk
@@ -119,20 +121,27 @@ export class Spares {
       return
     }
     this.size += size
-    if (at + size < this.#segmentSize) {
+    const end = at + size
+    const isFull = end === this.#segmentSize
+    if (!isFull && (end / stepSize) % stepsPerSync !== 0) {
       this.#later(1, () => {
-        if (!this.#isStopped) this.#fill(name, file, at + size)
+        if (!this.#isStopped) this.#fill(name, file, end)
       })
       return
     }
-    this.#zeros = undefined
     file.sync((error) => {
       if (this.#isStopped) return
-      if (error !== undefined) return this.#giveUp(name, file)
-      file.close()
-      this.#isMaking = false
-      this.#ready.push(name)
+      if (error !== undefined) this.#giveUp(name, file)
+      else if (isFull) this.#finish(name, file)
+      else this.#fill(name, file, end)
     })
+  }
+
+  #finish(name: string, file: DiskFile): void {
+    this.#zeros = undefined
+    file.close()
+    this.#isMaking = false
+    this.#ready.push(name)
   }
 
   #giveUp(name: string, file: DiskFile): void {
