@@ -69,7 +69,8 @@ export class LogJournal implements Journal {
   #dropped: SegmentId[] = []
   #reservedId = 0
   #needsSync = false
-  #lastPosition: Position = 0
+  /** Of the last block. */
+  lastPosition: Position = 0
   /** Batches that have been written and are not synced: their numbers, positions, and sizes. */
   readonly #pending: { readonly batch: number; readonly position: Position; readonly size: number; readonly firstId: number }[] = []
   /** Bytes that have been written and are not synced. */
@@ -208,7 +209,7 @@ export class LogJournal implements Journal {
     this.unsyncedSize += size
     // A failed log says where its last block lies, which may well be synced; this one is not there.
     const hasFailed = this.log.progress().failed !== undefined
-    this.#pending.push({ batch: this.batch, position: hasFailed ? Infinity : this.#lastPosition, size, firstId })
+    this.#pending.push({ batch: this.batch, position: hasFailed ? Infinity : this.lastPosition, size, firstId })
     this.batch++
     this.#needsSync = false
     // At once: whoever is told that something is written would be told what is not so.
@@ -298,10 +299,10 @@ export class LogJournal implements Journal {
   #append(need: 'sync' | 'lazy'): void {
     const builder = this.#builder
     builder.end()
-    this.#lastPosition = this.log.append(builder.parts, need)
+    this.lastPosition = this.log.append(builder.parts, need)
     this.appendedSize += builder.size
     if (this.#blockRecords > 0) {
-      this.index.add(this.#blockFirstId, this.#lastPosition, this.#blockRecords, this.log.segmentOf(this.#lastPosition))
+      this.index.add(this.#blockFirstId, this.lastPosition, this.#blockRecords, this.log.segmentOf(this.lastPosition))
       this.#blockRecords = 0
     }
     builder.clear()

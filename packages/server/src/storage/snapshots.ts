@@ -55,7 +55,8 @@ export class Snapshots {
   #isSaving = false
   /** `appendedSize` of the journal at the last one that was taken. */
   #appendedAt: number
-  #size = 0
+  /** Bytes of the last one. */
+  size = 0
 
   constructor(options: SnapshotsOptions) {
     this.#options = options
@@ -79,7 +80,7 @@ export class Snapshots {
 
   get #isDue(): boolean {
     const { journal } = this.#options
-    return journal.appendedSize - this.#appendedAt >= Math.max(this.#logSizeMin, snapshotSizes * this.#size) && !journal.failed
+    return journal.appendedSize - this.#appendedAt >= Math.max(this.#logSizeMin, snapshotSizes * this.size) && !journal.failed
   }
 
   #take(): void {
@@ -122,7 +123,7 @@ export class Snapshots {
     this.#taken = undefined
     if (error === undefined) {
       this.through = taken.through
-      this.#size = taken.size
+      this.size = taken.size
       tell('debug', 'snapshot-saved', { size: taken.size, ms: now() - taken.takenAt })
     } else tell('warn', 'snapshot-failed', { message: error.message })
     for (const done of taken.done) done(error)

@@ -32,6 +32,7 @@ const msPerRange = 0.01
 const lookMsMax = 2_000
 /** Between snapshots that are made to give space back. */
 const snapshotMs = 2_000
+const cheapSnapshotSize = 1024 * 1024
 /** Copies that may be on their way to the disk. */
 const copiesUnsyncedMax = 4 * 1024 * 1024
 
@@ -39,7 +40,7 @@ export interface SpaceOptions {
   readonly journal: LogJournal
   readonly broker: Broker
   readonly moved: MovedIndex
-  readonly snapshots: { readonly through: Position; ask(done: (error: Error | undefined) => void): void }
+  readonly snapshots: { readonly through: Position; readonly size: number; ask(done: (error: Error | undefined) => void): void }
   /** Whether somebody is going to read there. */
   readonly isRead: (isThere: (position: Position) => boolean) => boolean
   readonly tell: Logger
@@ -77,6 +78,8 @@ export class Space {
   /** Of the last snapshot when it was looked. */
   #through: Position = 0
   #isComing = false
+  /** The segment that is written to. */
+  #open: SegmentId = -1
   /** It has to be looked again, whatever happens. */
   #isUnfinished = true
   /** Of `copies`, when everything was synced last. */
@@ -96,7 +99,19 @@ export class Space {
     }
     if (this.#moving !== undefined) this.#move(this.#moving)
     if (this.#leaving.length > 0) this.#finishLeaving()
+    this.#cover()
     if (snapshots.through !== this.#through) this.#look(now)
+  }
+
+  /** A segment that is full waits for a snapshot before it can go: it gets one at once if that costs little. */
+  #cover(): void {
+    const { journal, snapshots } = this.#options
+    const { log, lastPosition } = journal
+    const segment = log.segmentOf(lastPosition)
+    if (segment === this.#open) return
+    const isFirst = this.#open < 0
+    this.#open = segment
+    if (!isFirst && snapshots.size <= cheapSnapshotSize) snapshots.ask(() => undefined)
   }
 
   /** Twice a second. */
