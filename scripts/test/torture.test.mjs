@@ -19,7 +19,7 @@ t.test('torture - kills, crash states and cut connections lose nothing that was 
   const { stdout, stderr, status } = spawnSync(process.execPath, ['scripts/torture/main.mjs', '--short', '--only', names], {
     cwd: root,
     encoding: 'utf8',
-    timeout: 240_000,
+    timeout: 280_000,
   })
   if (status !== 0) t.comment(`${stdout}${stderr}`)
   t.equal(status, 0)

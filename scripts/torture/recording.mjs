@@ -30,6 +30,7 @@ export class Recording {
   #connections = []
   #life = 1
   #isStopped = false
+  #isPurging = false
 
   constructor(random) {
     this.#random = random
@@ -45,7 +46,7 @@ export class Recording {
     for (; this.#life <= 2; this.#life++) {
       this.#broker = await openBroker(this.disk, (level, event, fields) => this.#told(level, event, fields))
       if (this.#life === 1) await this.#declare()
-      this.#isStopped = false
+      this.#isStopped = this.#isPurging = false
       const work = [this.#publish(), this.#consume('quick', 0), this.#consume('slow', 4), this.#purge(), this.#comeAndGo()]
       await sleep(ms * (0.7 + this.#random.next() * 0.6))
       this.#isStopped = true
@@ -88,6 +89,8 @@ export class Recording {
     const key = this.#random.pick(Object.keys(keys))
     const n = this.messages.length
     const message = { n, sentAt: this.now, life: this.#life, queues: new Map(keys[key].map((name) => [name, new Entry()])) }
+    // What is on its way together with a purge is purged, or not.
+    if (this.#isPurging) message.queues.get('kept')?.acked(this.now)
     this.messages.push(message)
     const body = writeBody(this.run, 0, n, this.#size())
     connection.publish(exchange, key, body).then(
@@ -143,7 +146,9 @@ export class Recording {
       // Those that are confirmed are there, and go; others may come before or after.
       const surely = there.filter((entry) => entry.isOwed)
       for (const entry of there) entry.acked(this.now)
+      this.#isPurging = true
       await connection.purgeQueue('kept')
+      this.#isPurging = false
       for (const entry of surely) entry.answered(this.now)
     }
   }

@@ -17,7 +17,7 @@ const recordingMs = 700
 export const crashStates = {
   name: 'crash states',
   amount: 2_000,
-  amountShort: 200,
+  amountShort: 100,
   async run({ random }, amount) {
     const began = performance.now()
     const ledger = new Ledger({ queues: [] })

@@ -5,7 +5,7 @@ import { sleep } from '../load.mjs'
 export const kill = {
   name: 'kill -9',
   amount: 25,
-  amountShort: 4,
+  amountShort: 3,
   run(context, amount) {
     return scenario(context, { name: this.name, strict: true }, async ({ broker, load, random, report }) => {
       for (; report.times < amount; report.times++) {
