@@ -240,7 +240,7 @@ export class Lane {
   endPage(sizeMin: number): void {
     const place = this.#next
     const page = this.page(place)
-    if (page === undefined || (place & indexMask) === 0 || page.liveCount * this.#sizeOfOne < sizeMin) return
+    if (page === undefined || (place & indexMask) === 0 || page.liveCount === 0 || page.liveCount * this.#sizeOfOne < sizeMin) return
     this.#next = this.#closePage(page, place)
   }
 
