@@ -21,7 +21,7 @@ export interface PlantedFault {
 }
 
 /** A fault is found within so many seeds. */
-const seedsMax = 150
+const seedsMax = 2_000
 const packages = fileURLToPath(new URL('../../..', import.meta.url))
 
 export const faults: readonly PlantedFault[] = [
@@ -185,6 +185,110 @@ export const faults: readonly PlantedFault[] = [
     put: '',
     checks: ['liveness'],
   },
+  {
+    room: 'session, confirm',
+    what: 'a message is confirmed before the disk has it',
+    file: 'server/dist/session/publishing.js',
+    find: 'const gate = best > Level.received ? journal.batch : 0',
+    put: 'const gate = 0',
+    checks: ['lost', 'names'],
+  },
+  {
+    room: 'session, answers',
+    what: 'a request is answered before the disk has what it changes',
+    file: 'server/dist/session/requests.js',
+    find: 'changesNames(name) ? channel.broker.journal.gate : 0',
+    put: '0',
+    checks: ['lost', 'names', 'invented'],
+  },
+  {
+    room: 'log, checksum',
+    what: 'a block is taken for whole whatever its checksum says',
+    file: 'server/dist/storage/local/block.js',
+    find: 'return crc32(bytes.subarray(at + 8, at + size)) === readU32(bytes, at + 4)',
+    put: 'return true',
+    checks: ['exception', 'damage', 'damaged', 'invented', 'lost', 'names', 'recovery'],
+  },
+  {
+    room: 'log, recycled segment',
+    what: 'a block of an earlier use of the file is taken for one of the log',
+    file: 'server/dist/storage/local/chain.js',
+    find: 'while (cursor.read(at) && cursor.number === this.#number && cursor.epoch >= this.#epoch) {',
+    put: 'while (cursor.read(at)) {',
+    checks: ['damage', 'exception', 'invented', 'lost', 'names', 'recovery', 'twice'],
+  },
+  {
+    room: 'log, torn tail',
+    what: 'a write that was cut is taken for damage',
+    file: 'server/dist/storage/local/chain.js',
+    find: 'if (gap.number > durable) {',
+    put: 'if (false) {',
+    checks: ['damage', 'recovery', 'exception'],
+  },
+  {
+    room: 'log, failed file',
+    what: 'a sync that failed is tried again on the same file',
+    file: 'server/dist/storage/local/local-log.js',
+    find: 'if (error !== undefined) {\n                this.#fail(error);',
+    put: 'if (error !== undefined) {\n                this.#isSyncing = false;\n                this.#dirty = dirty;\n                this.#sync();',
+    checks: ['damage', 'lost', 'names', 'recovery'],
+  },
+  {
+    room: 'log, opening',
+    what: 'what a killed process had not synced is acted upon without being synced',
+    file: 'server/dist/storage/local/open.js',
+    find: 'if (stretch.lastNumber <= chain.durable)',
+    put: 'if (true)',
+    checks: ['damage', 'lost', 'names', 'recovery'],
+  },
+  {
+    room: 'storage, segments',
+    what: 'a segment is given back before a snapshot says what follows from it',
+    file: 'server/dist/storage/space.js',
+    find: 'segment.last <= snapshots.through',
+    put: 'true',
+    checks: ['damage', 'lost', 'names', 'recovery', 'exception'],
+  },
+  {
+    room: 'storage, journal',
+    what: 'the end of a message is written before the message',
+    file: 'server/dist/storage/log-journal.js',
+    find: 'this.#writeRuns();\n        this.#writeRanges();',
+    put: 'this.#writeRanges();\n        this.#writeRuns();',
+    checks: ['damage', 'invented', 'twice', 'recovery'],
+  },
+  {
+    room: 'storage, pins',
+    what: 'memory is used again before the journal has written from it',
+    file: 'server/dist/storage/gathering.js',
+    find: 'this.#slabs.pin(slab);\n',
+    put: 'this.#slabs.pin(slab);\n            this.#slabs.unpin(slab);\n',
+    checks: ['damage', 'damaged', 'exception', 'invented', 'invariants', 'lost', 'recovery'],
+  },
+  {
+    room: 'storage, ids',
+    what: 'message ids are given out again after a restart',
+    file: 'server/dist/storage/recovery.js',
+    find: 'if (next > this.#nextMessageId)',
+    put: 'if (false)',
+    checks: ['identity'],
+  },
+  {
+    room: 'storage, queue numbers',
+    what: 'a new queue gets the number of one that is there',
+    file: 'server/dist/storage/recovery.js',
+    find: 'this.#nextQueueId = Math.max(this.#nextQueueId, change.id + 1)',
+    put: 'this.#nextQueueId = this.#nextQueueId',
+    checks: ['damage', 'exception', 'invented', 'lost', 'names', 'recovery'],
+  },
+  {
+    room: 'queues, after a restart',
+    what: 'what was delivered before a restart comes again without saying so',
+    file: 'server/dist/broker/queues/lane.js',
+    find: 'new ColdPage(run, undefined, Meta.persistent | Meta.redelivered, n, undefined)',
+    put: 'new ColdPage(run, undefined, Meta.persistent, n, undefined)',
+    checks: ['redelivered'],
+  },
 ]
 
 export interface Found {
@@ -235,7 +339,7 @@ function plant(folder: string, fault: PlantedFault): Found {
   const main = join(folder, 'packages/server/dist-test/sim/main.js')
   const { stdout, stderr } = spawnSync(process.execPath, [main, '--seeds', String(seedsMax), '--brief'], {
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 900_000,
   })
   writeFileSync(path, good)
   const found = /^seed (\d+), step \d+: ([a-z ]+): (.*)/.exec(stdout)

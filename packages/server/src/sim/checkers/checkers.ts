@@ -337,7 +337,9 @@ export class Checkers implements Doorkeeper, SessionHome {
       queue.restart(this.batch, this.now, isSafe, isDamaged)
       queue.restored(turn.broker.virtualHosts.get('default')!.queue(queue.name)!.liveCount)
     }
-    this.hasFailed = this.#isDamaged = false
+    // It can have failed while it was opened.
+    this.hasFailed = turn.journal!.log.progress().failed !== undefined
+    this.#isDamaged = false
     this.#idLeast = state.nextMessageId
     if (!isFirst) this.tally.count('restarts')
     this.watch(turn)
