@@ -5,7 +5,8 @@
  * Needs root, mkfs.ext4 and losetup. Invariant: what `close` has not taken down is in `closing` of the scenario that made it.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 
 /** Why there can be no such disk here; undefined: there can. */
@@ -14,8 +15,15 @@ export function whyNoImages() {
   for (const tool of ['mkfs.ext4', 'losetup', 'mount', 'umount', 'cp']) {
     if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0) return `needs ${tool}`
   }
-  const probe = spawnSync('losetup', ['--find'], { encoding: 'utf8' })
-  return probe.status === 0 ? undefined : `no loop device: ${probe.stderr.trim()}`
+  const home = mkdtempSync(join(tmpdir(), 'waybill-probe-'))
+  try {
+    Image.make(home, 'probe', 4 * 2 ** 20).close()
+    return undefined
+  } catch (error) {
+    return `no file system can be mounted here: ${error.message.trim()}`
+  } finally {
+    rmSync(home, { recursive: true, force: true })
+  }
 }
 
 export class Image {
@@ -40,7 +48,12 @@ export class Image {
   mount() {
     mkdirSync(this.folder, { recursive: true })
     this.#device = run('losetup', '--find', '--show', this.file).trim()
-    run('mount', '-t', 'ext4', this.#device, this.folder)
+    try {
+      run('mount', '-t', 'ext4', this.#device, this.folder)
+    } catch (error) {
+      this.close()
+      throw error
+    }
   }
 
   /** What the disk has at this moment, as another one that is not mounted yet. The copy is made again until nothing was written to the disk meanwhile. */

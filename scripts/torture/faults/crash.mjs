@@ -11,8 +11,9 @@ import { connectOptions } from '../load.mjs'
 import { RecordedDisk } from '../recorded-disk.mjs'
 import { Recording, recordedQueues } from '../recording.mjs'
 
-const statesOfOne = 200
-const recordingMs = 700
+const statesOfOne = 250
+/** Long enough for segments that are given back, and for messages that are moved out of them. */
+const recordingMs = 2_000
 
 export const crashStates = {
   name: 'crash states',
