@@ -1,7 +1,18 @@
 /** The machine a bench ran on, in the words of its own files. */
 import { execFileSync } from 'node:child_process'
-import { arch, cpus, platform, release, totalmem } from 'node:os'
+import { statfsSync } from 'node:fs'
+import { arch, cpus, platform, release, tmpdir, totalmem } from 'node:os'
 import { textOf } from './files.js'
+
+/** File systems by their number in statfs(2), as far as brokers are run on them. */
+const fileSystems: Readonly<Record<number, string>> = {
+  61267: 'ext4',
+  1481003842: 'xfs',
+  2435016766: 'btrfs',
+  16914836: 'tmpfs',
+  2035054128: 'overlayfs',
+  801189825: 'zfs',
+}
 
 export function describeMachine(): Record<string, string | number> {
   return {
@@ -12,7 +23,14 @@ export function describeMachine(): Record<string, string | number> {
     kernel: `${platform()} ${release()} ${arch()}`,
     node: process.version,
     network: 'loopback',
+    dataOn: fileSystemOf(tmpdir()),
   }
+}
+
+/** What the brokers' data lie on: in memory (tmpfs) nothing is ever synced, and the durable figures say nothing. */
+function fileSystemOf(directory: string): string {
+  const { type } = statfsSync(directory)
+  return fileSystems[type] ?? `file system ${type.toString(16)}`
 }
 
 /** The commit of the working tree, with a plus when it has changes that are not committed. */

@@ -22,9 +22,13 @@ export function reportOf(results: Results): string {
 
 function headOf(results: Results): string {
   const { machine } = results
+  const data = machine.dataOn === undefined ? '' : `, data on ${machine.dataOn}`
   const lines = [
     `Waybill bench, ${results.startedAt}${results.commit === undefined ? '' : `, commit ${results.commit}`}, medians of ${results.runs}`,
-    `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, ${machine.kernel}, Node ${machine.node}, ${machine.network}`,
+    `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, ${machine.kernel}, Node ${machine.node}, ${machine.network}${data}`,
+    ...(machine.dataOn === 'tmpfs'
+      ? ['The brokers kept their data in memory: the durable figures mean nothing. TMPDIR names another place.']
+      : []),
     '',
     ...results.peers.map(describe),
     ...results.absent.map((name) => `- ${name}: not installed`),

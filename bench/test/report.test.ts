@@ -20,6 +20,24 @@ t.test('report - names the machine, the peers, who is absent, and each bound met
   )
 })
 
+t.test('report - durable figures taken in memory are called so', async (t) => {
+  const results = resultsOf(throughput('waybill', 1, 1))
+  const on = (dataOn: string) => reportOf({ ...results, machine: { ...results.machine, dataOn } })
+  t.match(on('ext4'), /loopback, data on ext4\n/)
+  t.notMatch(on('ext4'), /mean nothing/)
+  t.match(on('tmpfs'), /kept their data in memory: the durable figures mean nothing/)
+})
+
+t.test('report - a peer whose confirm comes before the sync is marked in a durable table, and its confirm is told', async (t) => {
+  const durable = (peer: string) => ({ ...throughput(peer, 1, 1), workload: 'durable-16' })
+  const results = resultsOf(durable('waybill'), durable('cached'))
+  const peers = results.peers.map((peer) => ({ ...peer, durable: { confirm: `what ${peer.name} says`, syncs: peer.name === 'waybill' } }))
+  const lines = reportOf({ ...results, peers }).split('\n')
+  t.ok(lines.some((line) => line.startsWith('| cached (not synced) |')))
+  t.ok(lines.some((line) => line.startsWith('| waybill             |')))
+  t.ok(lines.includes('- cached: cached 1.0, cached-client 2.0; of a durable message: what cached says (NOT synced first)'))
+})
+
 t.test('report - a failed run is named and gives no figure', async (t) => {
   const text = reportOf(resultsOf({ workload: 'transient-128', peer: 'waybill', run: 1, failure: 'the broker ended\n  at a stack' }))
   t.ok(text.split('\n').includes('- waybill FAILED: the broker ended'))
