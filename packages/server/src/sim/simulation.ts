@@ -52,6 +52,8 @@ const stepsMax = 400_000
 const drainMs = 20_000
 /** Longer than all timeouts and the longest retry together. */
 const restMsMax = 600_000
+/** Longer than any timer of a broker without clients; what it looks at from time to time it does for ever. */
+const idleMs = 150_000
 /** Slabs that a broker without messages holds: two to write to, one to read into, one to fill. */
 const slabsSizeMax = 4 << 20
 
@@ -152,7 +154,7 @@ class Simulation {
   /** All timers of the broker run out. */
   async #untilIdle(): Promise<void> {
     const { timeline } = this.broker
-    const until = timeline.now + restMsMax
+    const until = timeline.now + idleMs
     while (timeline.next <= until) await this.#step()
   }
 

@@ -20,6 +20,7 @@ export const faultKinds: readonly string[] = [
   'disk write failed broken',
   'disk write failed full',
   'disk full',
+  'disk bit rot',
 ]
 
 export function faultTable(tally: Tally, seedCount: number): string[] {
