@@ -12,51 +12,23 @@
  * another file, with the next epoch.
  */
 import assert from 'node:assert'
-import { writeU32 } from '@waybill/protocol'
-import type { Clock } from '../../ports/clock.js'
-import { type Disk, DiskError } from '../../ports/disk.js'
-import type { Log, LogDamage, LogProgress, LogReading, LogReplay, LogSegment, LogSnapshot, Position, SegmentId } from '../../ports/log.js'
-import { BlockFlag, blockHeaderSize, blockSizeOf, endOf, paddingOf, payloadSizeMax, sealBlock, writeBlockHeader } from './block.js'
+import { DiskError } from '../../ports/disk.js'
+import type { Log, LogProgress, LogReading, LogReplay, LogSegment, LogSnapshot, Position, SegmentId } from '../../ports/log.js'
+import { AppendParts, appendSizeOf } from './append-parts.js'
+import { BlockFlag, type BlockStamp, blockHeaderSize } from './block.js'
 import { type Chain, findChain, readStretch } from './chain.js'
-import { BlockCursor } from './cursor.js'
-import { encodeHead, type SnapshotHead } from './head.js'
+import { Drops } from './drops.js'
+import { GroupSync } from './group-sync.js'
+import { encodeHead, headAt } from './head.js'
 import { readLog } from './reading.js'
-import { offsetOf, positionOf, Segment, type SegmentFiles, segmentIdOf } from './segment.js'
+import { positionOf, Segment, segmentIdOf } from './segment.js'
+import { SegmentList } from './segment-list.js'
 import { findSnapshot, SnapshotWriter } from './snapshots.js'
 import { Spares } from './spares.js'
+import type { LocalLogStart, LocalLogWorld } from './start.js'
 
 /** What is appended lazily is synced after this time at the latest; the idle marker follows the last sync by it. */
 const lazyMs = 100
-
-const growSize = 1 << 20
-const zeros = new Uint8Array(growSize)
-
-/** What has been found on the disk. */
-export interface LocalLogStart {
-  readonly identity: string
-  readonly epoch: number
-  readonly chain: Chain
-  /** All that there are, in order; the last one is written to, if it is not full. */
-  readonly segments: readonly Segment[]
-  readonly nextSegment: number
-  readonly nextSnapshot: number
-  readonly through: Position
-  readonly parts: readonly Uint8Array[] | undefined
-  readonly written: Position
-  readonly damage: readonly LogDamage[]
-  readonly failure: DiskError | undefined
-}
-
-export interface LocalLogWorld {
-  readonly disk: Disk
-  readonly files: SegmentFiles
-  readonly clock: Pick<Clock, 'wall'>
-  /** Calls `run` once, at least `ms` later, never within the call. */
-  readonly later: (ms: number, run: () => void) => void
-  readonly wake: () => void
-  readonly segmentSize: number
-  readonly spareCount: number
-}
 
 /** Where a sync brings the log. */
 interface Mark {
@@ -68,25 +40,19 @@ interface Mark {
   readonly lastAt: number
 }
 
-interface Dropping {
-  readonly segment: Segment
-  readonly size: number
-  /** Number of the block that says so; it must be synced first. */
-  number: number
-}
-
 export class LocalLog implements Log {
   readonly identity: string
   readonly #world: LocalLogWorld
   readonly #start: LocalLogStart
-  readonly #segments: Segment[]
+  readonly #segments: SegmentList
   readonly #spares: Spares
   readonly #snapshots: SnapshotWriter
+  readonly #drops: Drops
+  readonly #syncs: GroupSync
   #epoch: number
   #nextSegment: number
   #nextSnapshot: number
   #loaded: LogSnapshot | undefined
-  #current: Segment | undefined
   /** The next append begins a segment. */
   #isSealed = false
   /** Of the last block. */
@@ -95,24 +61,15 @@ export class LocalLog implements Log {
   #written: Position
   #synced: Mark
   #failure: DiskError | undefined
-  #isSyncing = false
   /** Something has been appended since the sync under way began that must not wait. */
   #isSyncWanted = false
-  /** Told when its sync ends: what was asked of an earlier life is not its concern any more. */
-  #life = 0
-  #dirty: Segment[] = []
-  #areNamesDirty = false
   #isTimerSet = false
   #numberAtTimer = 0
-  #droppings: Dropping[] = []
-  /** Segments of which nothing had been synced when the log failed. */
-  readonly #lost = new Set<SegmentId>()
   #waiting: { readonly position: Position; readonly run: (error: Error | undefined) => void }[] = []
   #isSaving = false
   #closed: (() => void) | undefined
   #isClosed = false
-  readonly #header = Buffer.alloc(blockHeaderSize)
-  readonly #out: Uint8Array[] = []
+  readonly #parts = new AppendParts()
   readonly #stamp = { epoch: 0, number: 0, durable: 0, wallMs: 0 }
 
   constructor(world: LocalLogWorld, start: LocalLogStart) {
@@ -121,11 +78,10 @@ export class LocalLog implements Log {
     this.#start = start
     this.identity = start.identity
     this.#epoch = start.epoch
-    this.#segments = [...start.segments]
+    this.#segments = new SegmentList(start.segments)
     this.#nextSegment = start.nextSegment
     this.#nextSnapshot = start.nextSnapshot
     if (start.parts !== undefined) this.#loaded = { through: start.through, parts: start.parts }
-    this.#current = this.#segments.at(-1)
     this.#number = start.chain.number
     this.#written = start.written
     this.#failure = start.failure
@@ -133,6 +89,8 @@ export class LocalLog implements Log {
     this.#spares = new Spares({ disk, later, segmentSize, countMax: spareCount })
     this.#spares.find()
     this.#snapshots = new SnapshotWriter({ disk, later })
+    this.#drops = new Drops(this.#spares)
+    this.#syncs = new GroupSync(disk)
   }
 
   get epoch(): number {
@@ -162,89 +120,33 @@ export class LocalLog implements Log {
   #write(flags: number, parts: readonly Uint8Array[]): Segment | undefined {
     let size = 0
     for (let i = 0; i < parts.length; i++) size += parts[i].length
-    const diskSize = size <= payloadSizeMax ? blockSizeOf(size) : chainSizeOf(size)
+    const diskSize = appendSizeOf(size)
     try {
       const segment = this.#room(diskSize)
-      const count = this.#gather(flags, parts, size)
-      if (flags === 0) this.#growAhead(segment, diskSize)
-      segment.file.write(this.#out, segment.end)
-      this.#out.length = 0
-      if (segment.isEmpty) segment.firstNumber = this.#number + 1
-      if (flags === 0) {
-        if (!segment.isRead) segment.firstAt = segment.end
-        segment.lastAt = segment.end
-      }
-      segment.end += diskSize
+      const count = this.#parts.gather(flags, this.#stampNext(), parts, size)
+      const end = segment.end + diskSize + blockHeaderSize
+      if (flags === 0 && end > segment.file.size) this.#parts.grow(Math.min(segment.capacity - end, segment.capacity >> 3))
+      segment.file.write(this.#parts.out, segment.end)
       this.#number += count
-      segment.lastNumber = this.#number
-      if (!segment.isDirty) {
-        segment.isDirty = true
-        this.#dirty.push(segment)
-      }
+      segment.wrote(flags === 0, diskSize, this.#number - count + 1, this.#number)
+      this.#syncs.wrote(segment)
       return segment
     } catch (error) {
-      this.#out.length = 0
+      if (!(error instanceof DiskError)) throw error
       this.#fail(error)
       return undefined
+    } finally {
+      this.#parts.clear()
     }
   }
 
-  /**
-   * A file that grows grows by much at a time: in between a sync has nothing to note about the file, which halves its time. Only appends do it; a full disk is
-   * full a little earlier by it.
-   */
-  #growAhead(segment: Segment, diskSize: number): void {
-    const end = segment.end + diskSize + blockHeaderSize
-    if (end <= segment.file.size) return
-    const size = Math.min(growSize, segment.capacity >> 3, segment.capacity - end)
-    if (size > 0) this.#out.push(zeros.subarray(0, size))
-  }
-
-  /** Puts the blocks of an append, and the end mark, into `out`; how many blocks. */
-  #gather(flags: number, parts: readonly Uint8Array[], size: number): number {
+  #stampNext(): BlockStamp {
     const stamp = this.#stamp
     stamp.epoch = this.#epoch
     stamp.number = this.#number + 1
     stamp.durable = this.#synced.number
     stamp.wallMs = this.#world.clock.wall()
-    const out = this.#out
-    if (size > payloadSizeMax) return this.#gatherChain(parts, size)
-    const header = this.#header
-    writeBlockHeader(header, flags, stamp, size)
-    sealBlock(header, parts, size)
-    out.push(header)
-    for (let i = 0; i < parts.length; i++) out.push(parts[i])
-    out.push(endOf(size))
-    return 1
-  }
-
-  #gatherChain(parts: readonly Uint8Array[], size: number): number {
-    const stamp = this.#stamp
-    const out = this.#out
-    let count = 0
-    let part = 0
-    let at = 0
-    for (let left = size; left > 0; count++) {
-      const payloadSize = Math.min(left, payloadSizeMax)
-      left -= payloadSize
-      const pieces: Uint8Array[] = []
-      for (let missing = payloadSize; missing > 0; ) {
-        const piece = parts[part].subarray(at, at + missing)
-        missing -= piece.length
-        at += piece.length
-        if (piece.length > 0) pieces.push(piece)
-        if (at === parts[part].length) {
-          part++
-          at = 0
-        }
-      }
-      const header = Buffer.alloc(blockHeaderSize)
-      writeBlockHeader(header, (left > 0 ? BlockFlag.continued : 0) | (count > 0 ? BlockFlag.continuation : 0), stamp, payloadSize)
-      sealBlock(header, pieces, payloadSize)
-      out.push(header, ...pieces, left > 0 ? paddingOf(payloadSize) : endOf(payloadSize))
-      stamp.number++
-    }
-    return count
+    return stamp
   }
 
   #appendMarker(): void {
@@ -253,7 +155,7 @@ export class LocalLog implements Log {
 
   /** The segment that so many bytes go to. Throws DiskError. */
   #room(size: number): Segment {
-    const current = this.#current
+    const { current } = this.#segments
     if (current !== undefined && !this.#isSealed && (current.end + size + blockHeaderSize <= current.capacity || current.end === 0)) {
       if (current.end >= current.capacity >> 2) this.#spares.make()
       return current
@@ -265,17 +167,17 @@ export class LocalLog implements Log {
     const { files, segmentSize } = this.#world
     const isLarge = size + blockHeaderSize > segmentSize
     const segment = new Segment(files, this.#nextSegment, isLarge ? size + blockHeaderSize : segmentSize)
-    this.#areNamesDirty = true
+    this.#syncs.areNamesDirty = true
     if (isLarge || !this.#spares.take(segment.name)) segment.file
     this.#nextSegment++
     this.#isSealed = false
-    this.#segments.push(segment)
-    this.#current = segment
+    this.#segments.begin(segment)
     return segment
   }
 
   seal(): void {
-    if (this.#current !== undefined && !this.#current.isEmpty) this.#isSealed = true
+    const { current } = this.#segments
+    if (current !== undefined && !current.isEmpty) this.#isSealed = true
   }
 
   // Syncing
@@ -286,7 +188,7 @@ export class LocalLog implements Log {
   }
 
   #mark(): Mark {
-    const segment = this.#current
+    const segment = this.#segments.current
     return {
       position: this.#written,
       number: this.#number,
@@ -303,49 +205,25 @@ export class LocalLog implements Log {
 
   #sync(): void {
     this.#isSyncWanted = true
-    if (this.#isSyncing || this.#failure !== undefined) return
-    this.#isSyncing = true
+    if (this.#syncs.isUnderWay || this.#failure !== undefined) return
     this.#isSyncWanted = false
-    const life = this.#life
     const mark = this.#mark()
-    const dirty = this.#dirty
-    this.#dirty = []
-    for (const segment of dirty) segment.isDirty = false
-    let areNamesDirty = this.#areNamesDirty
-    this.#areNamesDirty = false
-    let index = 0
-    const step = (error: DiskError | undefined): void => {
-      if (life !== this.#life) return
-      if (error !== undefined) {
-        this.#fail(error)
-      } else if (areNamesDirty) {
-        areNamesDirty = false
-        this.#world.disk.syncNames(step)
-      } else if (index < dirty.length) {
-        const segment = dirty[index++]
-        try {
-          segment.file.sync(step)
-        } catch (error) {
-          this.#fail(error)
-        }
-      } else {
-        this.#finishSync(mark)
-      }
-    }
-    step(undefined)
+    this.#syncs.begin((error) => {
+      if (error === undefined) this.#finishSync(mark)
+      else this.#fail(error)
+    })
   }
 
   #finishSync(mark: Mark): void {
-    this.#isSyncing = false
     this.#synced = mark
-    this.#finishDroppings()
+    if (this.#drops.synced(mark.number)) this.#syncs.areNamesDirty = true
     if (this.#closed !== undefined) {
       this.#goOnClosing()
       return
     }
     if (this.#isSyncWanted) this.#sync()
     else if (!this.#isAllSynced || !this.#isMarked) this.#setTimer()
-    this.#tellWaiting(undefined)
+    this.#tellWaiting()
     this.#world.wake()
   }
 
@@ -370,15 +248,14 @@ export class LocalLog implements Log {
 
   // Failing
 
-  #fail(error: unknown): void {
+  #fail(error: DiskError): void {
     if (this.#failure !== undefined) return
-    this.#failure = error instanceof DiskError ? error : new DiskError('broken', (error as Error).message)
-    this.#life++
-    this.#isSyncing = false
-    this.#dirty = []
-    const failure = this.#failure
+    this.#failure = error
+    this.#syncs.forget()
+    const waiting = this.#waiting
+    this.#waiting = []
     this.#world.later(0, () => {
-      this.#tellWaiting(failure)
+      for (const { run } of waiting) run(error)
       if (this.#closed !== undefined) this.#end()
       else this.#world.wake()
     })
@@ -387,24 +264,23 @@ export class LocalLog implements Log {
   recover(): boolean {
     if (this.#failure === undefined) return true
     assert(!this.#isClosed)
-    this.#life++
+    this.#syncs.forget()
     this.#cutToSynced()
     this.#failure = undefined
-    this.#isSyncing = false
     this.#number = this.#synced.number
     this.#written = this.#synced.position
+    this.#drops.unsaid(this.#number)
     this.#epoch++
     try {
       this.#beginSegment(0)
     } catch (error) {
+      if (!(error instanceof DiskError)) throw error
       this.#fail(error)
       return false
     }
     this.#appendMarker()
-    if (this.#failure !== undefined) return false
-    this.#appendDropped([...this.#lost])
-    for (const dropping of this.#droppings) this.#recordDrop(dropping)
-    this.#sync()
+    this.#appendDrops(true)
+    if (this.#failure === undefined) this.#sync()
     return this.#failure === undefined
   }
 
@@ -412,7 +288,6 @@ export class LocalLog implements Log {
   #cutToSynced(): void {
     const { segment: last, end, firstAt, lastAt, number } = this.#synced
     for (const segment of [...this.#segments]) {
-      segment.isDirty = false
       if (last !== undefined && segment.id < last.id) continue
       segment.close()
       if (segment.id === last?.id) {
@@ -422,15 +297,14 @@ export class LocalLog implements Log {
         segment.lastNumber = end === 0 ? 0 : number
         continue
       }
-      this.#segments.splice(this.#segments.indexOf(segment), 1)
-      this.#lost.add(segment.id)
+      this.#segments.remove(segment)
+      this.#drops.lose(segment.id)
       try {
         this.#world.disk.remove(segment.name)
       } catch {
         // Its blocks have numbers that will be used again, in a later epoch: so nobody takes them for the log.
       }
     }
-    this.#dirty = []
   }
 
   // Reading
@@ -455,23 +329,7 @@ export class LocalLog implements Log {
   }
 
   read(from: Position, size: number, done: (reading: LogReading) => void): void {
-    readLog(this, from, size, (run) => this.#world.later(0, run), done)
-  }
-
-  /** Of the segments that are there, the first from `id` on. */
-  segmentFrom(id: SegmentId): Segment | undefined {
-    let low = 0
-    let high = this.#segments.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.#segments[middle].id < id) low = middle + 1
-      else high = middle
-    }
-    return this.#segments[low]
-  }
-
-  has(segment: Segment): boolean {
-    return this.segmentFrom(segment.id) === segment
+    readLog(this.#segments, from, size, (run) => this.#world.later(0, run), done)
   }
 
   // Snapshots
@@ -494,7 +352,7 @@ export class LocalLog implements Log {
       this.#isSaving = false
       if (!this.#isClosed) done(error)
     }
-    const head = this.#headAt(through)
+    const head = headAt(this.identity, this.#segments, through)
     if (head === undefined) {
       this.#world.later(0, () => finish(new Error('the log does not have the block that the snapshot goes through to')))
       return
@@ -512,28 +370,11 @@ export class LocalLog implements Log {
     }
   }
 
-  /** Undefined: there is no append at `through`. */
-  #headAt(through: Position): SnapshotHead | undefined {
-    const segment = this.segmentFrom(segmentIdOf(through))
-    const base = { log: this.identity, through }
-    if (through === 0) return { ...base, segment: 1, end: 0, number: 1, epoch: 0, segments: [] }
-    if (segment === undefined || segment.id !== segmentIdOf(through)) return undefined
-    const cursor = new BlockCursor(segment.file)
-    let at = offsetOf(through)
-    do {
-      if (!cursor.read(at)) return undefined
-      at += cursor.size
-    } while ((cursor.flags & BlockFlag.continued) !== 0)
-    const { number, epoch } = cursor
-    const before = this.#segments.filter(({ id, isEmpty }) => id < segment.id && !isEmpty).map((each) => each.toJson())
-    const last = { ...segment.toJson(), lastAt: offsetOf(through), end: at, lastNumber: number }
-    return { ...base, segment: segment.id, end: at, number: number + 1, epoch, segments: [...before, last] }
-  }
-
-  #tellWaiting(error: Error | undefined): void {
-    const told = this.#waiting.filter(({ position }) => error !== undefined || position <= this.#synced.position)
+  /** What has waited for a sync. */
+  #tellWaiting(): void {
+    const told = this.#waiting.filter(({ position }) => position <= this.#synced.position)
     this.#waiting = this.#waiting.filter((each) => !told.includes(each))
-    for (const { run } of told) run(error)
+    for (const { run } of told) run(undefined)
   }
 
   // Space
@@ -543,55 +384,28 @@ export class LocalLog implements Log {
   }
 
   segments(): LogSegment[] {
-    const listed = this.#segments.filter((segment) => segment.isRead || (segment !== this.#current && !segment.isEmpty))
-    return listed.map(({ id, first, last, end }) => ({ id, first, last, size: end }))
+    return this.#segments.listed()
   }
 
   drop(id: SegmentId): void {
-    const segment = this.segmentFrom(id)
-    if (segment === undefined || segment.id !== id) return
-    assert(segment !== this.#current, 'the segment that is written to cannot be dropped')
-    this.#segments.splice(this.#segments.indexOf(segment), 1)
-    const dropping = { segment, size: segment.fileSize, number: Infinity }
-    this.#droppings.push(dropping)
-    this.#recordDrop(dropping)
+    const segment = this.#segments.get(id)
+    if (segment === undefined) return
+    assert(segment !== this.#segments.current, 'the segment that is written to cannot be dropped')
+    this.#segments.remove(segment)
+    this.#drops.add(segment)
+    this.#appendDrops(false)
   }
 
-  /** The log says that the segment is given back, before it is. */
-  #recordDrop(dropping: Dropping): void {
-    if (!this.#appendDropped([dropping.segment.id])) return
-    dropping.number = this.#number
+  #appendDrops(isBegin: boolean): void {
+    const ids = this.#failure === undefined ? this.#drops.toSay(isBegin) : undefined
+    if (ids === undefined || this.#write(BlockFlag.dropped, [ids]) === undefined) return
+    this.#isMarked = false
+    this.#drops.said(this.#number)
     this.#setTimer()
   }
 
-  #appendDropped(ids: readonly SegmentId[]): boolean {
-    if (this.#failure !== undefined || ids.length === 0) return false
-    const bytes = new Uint8Array(ids.length * 4)
-    for (const [index, id] of ids.entries()) writeU32(bytes, index * 4, id)
-    if (this.#write(BlockFlag.dropped, [bytes]) === undefined) return false
-    this.#isMarked = false
-    return true
-  }
-
-  #finishDroppings(): void {
-    if (this.#droppings.length === 0) return
-    const due = this.#droppings.filter(({ number }) => number <= this.#synced.number)
-    this.#droppings = this.#droppings.filter(({ number }) => number > this.#synced.number)
-    for (const { segment, size } of due) {
-      segment.close()
-      this.#areNamesDirty = true
-      try {
-        this.#spares.recycle(segment.name, size)
-      } catch {
-        // The log knows that it is not needed: it goes when the log is opened again.
-      }
-    }
-  }
-
   space(): { readonly used: number; readonly free: number; readonly total: number } {
-    let used = this.#spares.size + this.#snapshots.size
-    for (const segment of this.#segments) used += segment.fileSize
-    for (const { size } of this.#droppings) used += size
+    const used = this.#segments.fileSize + this.#drops.size + this.#spares.size + this.#snapshots.size
     try {
       return { used, ...this.#world.disk.space() }
     } catch {
@@ -606,7 +420,7 @@ export class LocalLog implements Log {
     assert(this.#closed === undefined, 'a log is closed once')
     this.#closed = done
     if (this.#failure !== undefined) this.#world.later(0, () => this.#end())
-    else if (!this.#isSyncing) this.#goOnClosing()
+    else if (!this.#syncs.isUnderWay) this.#goOnClosing()
   }
 
   #goOnClosing(): void {
@@ -627,11 +441,4 @@ export class LocalLog implements Log {
     for (const segment of this.#segments) segment.close()
     this.#closed!()
   }
-}
-
-/** Bytes of the blocks of an append that does not fit into one. */
-function chainSizeOf(size: number): number {
-  const wholeCount = Math.floor(size / payloadSizeMax)
-  const rest = size - wholeCount * payloadSizeMax
-  return wholeCount * blockSizeOf(payloadSizeMax) + (rest > 0 ? blockSizeOf(rest) : 0)
 }

@@ -13,13 +13,14 @@ import type { LogDamage, LogOptions } from '../../ports/log.js'
 import { blockHeaderSize } from './block.js'
 import { type Chain, findChain, offsetOfNumber } from './chain.js'
 import { decodeHead, type SnapshotHead } from './head.js'
-import { LocalLog, type LocalLogStart, type LocalLogWorld } from './local-log.js'
+import { LocalLog } from './local-log.js'
 import { dataFormat, type Manifest, readManifest, writeManifest } from './manifest.js'
 import { type Migration, migrate, migrations } from './migrations.js'
 import { isUnfinished, manifestName, segmentName, segmentOfName, snapshotOfName } from './names.js'
 import { syncFile, syncNames } from './promises.js'
 import { positionOf, Segment, SegmentFiles } from './segment.js'
 import { findSnapshot } from './snapshots.js'
+import type { LocalLogStart, LocalLogWorld } from './start.js'
 
 export const segmentSizeDefault = 64 << 20
 const identitySize = 10

@@ -99,6 +99,17 @@ export class Segment {
     return this.#file
   }
 
+  /** An append of `size` bytes, blocks `firstNumber` to `lastNumber`, stands behind the others. */
+  wrote(isRead: boolean, size: number, firstNumber: number, lastNumber: number): void {
+    if (this.isEmpty) this.firstNumber = firstNumber
+    if (isRead) {
+      if (!this.isRead) this.firstAt = this.end
+      this.lastAt = this.end
+    }
+    this.end += size
+    this.lastNumber = lastNumber
+  }
+
   /** Bytes that its file takes. */
   get fileSize(): number {
     if (this.#file !== undefined || this.#fileSize < 0) this.#fileSize = this.file.size
