@@ -1,6 +1,7 @@
 /**
- * `npm run demo`: a broker in a process of its own and four applications that use it for real work. Each part ends in a
- * sum of figures that were counted in different places; the last line says whether all of them agree.
+ * `npm run demo`: a broker in a process of its own and four applications that use it for real work. Three of them go on while
+ * the broker is killed with `kill -9` and started again on what it has kept. Each part ends in a sum of figures that were
+ * counted in different places; the last line says whether all of them agree.
  *
  * Exit code 0: all agree. 1: one was wrong, or a part broke off; it is named. Nothing is left behind in either case.
  */

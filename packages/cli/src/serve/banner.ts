@@ -63,7 +63,7 @@ export function dataProblem(error: unknown, data: string | false, npm: boolean):
   if (data === false || !(error instanceof Error)) return undefined
   const another = `${npm ? 'npm start -- ' : 'waybill serve '}--data DIR`
   const { code, kind } = error as { code?: unknown; kind?: unknown }
-  if (code === 'DATA_OWNED') return `${error.message}; stop that one, or keep the data of this one elsewhere: ${another}`
+  if (code === 'DATA_OWNED') return `${error.message}: ${another}`
   if (code === 'DATA_FORMAT') return `${data}: ${error.message}`
   if (error.name !== 'DiskError') return undefined
   const fix = kind === 'full' ? 'make space there' : 'let this process read and write there'

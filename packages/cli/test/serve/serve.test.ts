@@ -87,8 +87,8 @@ t.test('serve - keeps where it is told to, and says so; nothing, when it is told
 t.test('serve - a directory that cannot be used is one line with the fix, and exit code 1', async (t) => {
   const problems: [error: object, line: RegExp][] = [
     [
-      { code: 'DATA_OWNED', message: './d belongs to the process 42' },
-      /^\.\/d belongs to the process 42; stop that one, .* elsewhere: waybill serve --data DIR$/,
+      { code: 'DATA_OWNED', message: 'the data in ./d are in use by process 42: stop it first, or choose another directory' },
+      /^the data in \.\/d are in use by process 42: stop it first, or choose another directory: waybill serve --data DIR$/,
     ],
     [{ code: 'DATA_FORMAT', message: 'waybill.json has format 2' }, /^\.\/d: waybill\.json has format 2$/],
     [
