@@ -65,6 +65,8 @@ export class Space {
   #live: LiveRanges | undefined
   #leaving: Leaving[] = []
   #moving: Moving | undefined
+  /** Of `copies`, when moving began. */
+  #sizeBefore = 0
   /** Segments to be moved next. */
   #sparse: LogSegment[] = []
   /** Segments that could not be read whole: they stay. */
@@ -206,6 +208,7 @@ export class Space {
       this.#live = undefined
       return
     }
+    this.#sizeBefore = this.#copies.size
     const queues = new Set<number>()
     for (const { id } of broker.keptQueues()) queues.add(id)
     this.#moving = new Moving({
@@ -227,10 +230,13 @@ export class Space {
     moving.step()
     if (!moving.isDone) return
     this.#moving = undefined
-    if (moving.damage === undefined) this.#leave(moving.segment)
-    else {
-      this.#damaged.add(moving.segment)
-      tell('error', 'data-damaged', { segment: moving.segment, reason: moving.damage })
+    const { segment } = moving
+    if (moving.damage === undefined) {
+      tell('debug', 'segment-moved', { segment, size: copies.size - this.#sizeBefore })
+      this.#leave(segment)
+    } else {
+      this.#damaged.add(segment)
+      tell('error', 'data-damaged', { segment, reason: moving.damage })
     }
     this.#isUnfinished = true
     this.#moveNext()
