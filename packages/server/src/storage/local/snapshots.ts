@@ -122,7 +122,10 @@ export class SnapshotWriter {
 
   #writeFrom(file: DiskFile, framed: readonly Uint8Array[], first: number, at: number, done: Done): void {
     this.#later(0, () => {
-      if (this.#isStopped) return
+      if (this.#isStopped) {
+        file.close()
+        return
+      }
       this.#attempt(done, () => {
         let size = 0
         let next = first
@@ -130,7 +133,10 @@ export class SnapshotWriter {
         file.write(framed.slice(first, next), at)
         if (next < framed.length) return this.#writeFrom(file, framed, next, at + size, done)
         file.sync((error) => {
-          if (this.#isStopped) return
+          if (this.#isStopped) {
+            file.close()
+            return
+          }
           if (error !== undefined) done(error)
           else this.#check(file, framed, 0, 0, done)
         })
@@ -141,7 +147,10 @@ export class SnapshotWriter {
   /** Compares what a reader gets with what was written. */
   #check(file: DiskFile, framed: readonly Uint8Array[], first: number, at: number, done: Done): void {
     this.#later(0, () => {
-      if (this.#isStopped) return
+      if (this.#isStopped) {
+        file.close()
+        return
+      }
       this.#attempt(done, () => {
         let offset = at
         let next = first

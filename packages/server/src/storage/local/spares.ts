@@ -31,6 +31,8 @@ export class Spares {
   readonly #ready: string[] = []
   #nextNumber = 1
   #isMaking = false
+  /** There is too little space: nobody looks again before the next segment. */
+  #isRefused = false
   #isStopped = false
   #zeros: Uint8Array | undefined
   /** Bytes of all of them. */
@@ -67,6 +69,7 @@ export class Spares {
 
   /** A spare becomes the file with this name. False: there is none. Throws DiskError. */
   take(name: string): boolean {
+    this.#isRefused = false
     const spare = this.#ready.shift()
     if (spare === undefined) return false
     this.size -= this.#segmentSize
@@ -93,10 +96,22 @@ export class Spares {
 
   /** Makes one out of nothing, in the background, if one is wanted and there is much space. */
   make(): void {
-    if (!this.isWanted || this.#disk.space().free < 4 * this.#segmentSize) return
+    if (!this.isWanted || this.#isRefused) return
+    if (this.#free() < 4 * this.#segmentSize) {
+      this.#isRefused = true
+      return
+    }
     this.#isMaking = true
     const name = spareName(this.#nextNumber++)
     this.#later(0, () => this.#begin(name))
+  }
+
+  #free(): number {
+    try {
+      return this.#disk.space().free
+    } catch {
+      return 0
+    }
   }
 
   #begin(name: string): void {
@@ -125,13 +140,14 @@ export class Spares {
     const isFull = end === this.#segmentSize
     if (!isFull && (end / stepSize) % stepsPerSync !== 0) {
       this.#later(1, () => {
-        if (!this.#isStopped) this.#fill(name, file, end)
+        if (this.#isStopped) file.close()
+        else this.#fill(name, file, end)
       })
       return
     }
     file.sync((error) => {
-      if (this.#isStopped) return
-      if (error !== undefined) this.#giveUp(name, file)
+      if (this.#isStopped) file.close()
+      else if (error !== undefined) this.#giveUp(name, file)
       else if (isFull) this.#finish(name, file)
       else this.#fill(name, file, end)
     })
