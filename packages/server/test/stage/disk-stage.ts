@@ -11,6 +11,9 @@ export interface DiskStageOptions extends Omit<StageOptions, 'store' | 'clock'> 
   readonly capacity?: number
   /** A sync takes so long. Default 1 ms. */
   readonly syncMs?: number
+  /** How the process before this one came to its end. Default kill. */
+  readonly end?: 'kill' | 'power cut'
+  readonly seed?: number
 }
 
 /** What the disk is going to do, and when. */
@@ -57,11 +60,12 @@ export class DiskStage extends Stage {
   }
 
   static async open(options: DiskStageOptions = {}, from?: SimDisk): Promise<DiskStage> {
-    const { segmentSize = 64 * 1024, capacity = 2 ** 30, syncMs = 1, ...rest } = options
+    const { segmentSize = 64 * 1024, capacity = 2 ** 30, syncMs = 1, end = 'kill', seed = 1, ...rest } = options
     const clock = new PaperClock()
     const later = new Later(clock)
     const timing = { later: later.in, capacity, syncMs: { least: syncMs, most: syncMs } }
-    const disk = from?.kill(timing) ?? new SimDisk({ random: new Random(1), ...timing })
+    const after = end === 'kill' ? from?.kill(timing) : from?.cut(undefined, timing)
+    const disk = after ?? new SimDisk({ random: new Random(seed), ...timing })
     let wake: () => void = () => undefined
     const told: LogEntry[] = []
     const opening = openLocalLog(disk, {
