@@ -126,6 +126,20 @@ t.test('opening - without its waybill.json a log has the name that its snapshot 
   await closed(log)
 })
 
+t.test('opening - without any whole snapshot the log is read from its first segment, and that is told', async (t) => {
+  const disk = await made()
+  const first = await openLocalLog(disk, options)
+  await new Promise((resolve) => first.saveSnapshot({ through: first.progress().written, parts: [Buffer.alloc(50)] }, resolve))
+  await closed(first)
+  for (const copy of ['a', 'b']) disk.flip(`snapshot-00000001.${copy}.wbs`, 40)
+  const log = await openLocalLog(disk, options)
+  t.equal(await log.loadSnapshot(), undefined)
+  const { found, replay } = await replayed(log)
+  t.strictSame(found, [0, 1, 2, 3, 4, 5])
+  t.match(replay.damage, [{ where: 'snapshot-00000001.a.wbs' }, { where: 'snapshot-00000001.b.wbs' }])
+  await closed(log)
+})
+
 t.test('opening - what is no file of a log is left alone', async (t) => {
   const disk = await made()
   disk.files.set('notes.txt', Buffer.from('mine'))
