@@ -228,9 +228,9 @@ export const faults: readonly PlantedFault[] = [
   {
     room: 'log, failed file',
     what: 'a sync that failed is tried again on the same file',
-    file: 'server/dist/storage/local/local-log.js',
-    find: 'if (error !== undefined) {\n                this.#fail(error);',
-    put: 'if (error !== undefined) {\n                this.#isSyncing = false;\n                this.#dirty = dirty;\n                this.#sync();',
+    file: 'server/dist/storage/local/group-sync.js',
+    find: 'this.#underWay = undefined;\n                done(error);',
+    put: 'this.#underWay = undefined;\n                if (error === undefined)\n                    return done(error);\n                this.#dirty = [...files, ...this.#dirty];\n                this.begin(done);',
     checks: ['damage', 'lost', 'names', 'recovery'],
   },
   {
