@@ -24,6 +24,8 @@ export interface DataOptions {
   readonly snapshotEvery: number
   readonly spareCount: number
   readonly syncMs: { readonly least: number; readonly most: number }
+  /** In so many turns of all memory is so short that every page of messages leaves it that can. */
+  readonly coldShare: number
 }
 
 export interface ProcessHome {

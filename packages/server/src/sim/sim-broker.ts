@@ -156,7 +156,23 @@ export class SimBroker {
       store,
       snapshotEvery: this.#options.data?.snapshotEvery,
     })
+    const { coldShare = 0 } = this.#options.data ?? {}
+    if (coldShare > 0) this.#shortenMemory(this.#turn, coldShare, this.random(`memory${life}`))
     return this.#turn
+  }
+
+  /** Now and then memory is so short that nothing stays in it that can go. */
+  #shortenMemory({ broker }: Turn, share: number, random: Random): void {
+    const dispatch = broker.dispatch.bind(broker)
+    broker.dispatch = () => {
+      dispatch()
+      if (!random.chance(share)) return
+      for (const queue of broker.queues()) {
+        if (queue.keptId === 0) continue
+        queue.endPage(0)
+        this.tally.count('pages that left memory', queue.chill(1_000, 1_000, 0))
+      }
+    }
   }
 
   readonly #log: Logger = (level, event, fields) => {

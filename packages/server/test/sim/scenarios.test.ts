@@ -4,6 +4,9 @@ import { encodeControl, Flag, FrameType } from '@waybill/protocol'
 import t from 'tap'
 import { distant, SmallWorld } from './small-world.js'
 
+/** A disk whose syncs take long enough that something can happen meanwhile. */
+const data = { segmentSize: 64 << 10, snapshotEvery: 1 << 20, spareCount: 0, syncMs: { least: 20, most: 20 }, coldShare: 0 }
+
 t.test('scenario - a queue whose consumer is cut off lives on for its time from then, however quiet it was before', async (t) => {
   const world = new SmallWorld()
   const consumer = world.client()
@@ -97,4 +100,75 @@ t.test('scenario - who waits for a publisher that is closed is told', async (t) 
   await world.kept(publisher.close())
   t.match(await world.kept(ready), { code: 'CLOSED' })
   t.match(await world.kept(large), { queues: 1 })
+})
+
+t.test('scenario - what is declared when a write fails is not answered as done, though everything before it is synced', async (t) => {
+  const world = new SmallWorld({ data })
+  await world.up()
+  const client = world.client()
+  world.ask(client, FrameType.declareQueue, { queue: 'q' })
+  world.pass(1_000)
+  world.broker.process!.disk.failWrites('broken', 1)
+  t.match(world.ask(client, FrameType.declareExchange, { exchange: 'e', type: 'fanout' }), { name: 'storageFailed' })
+})
+
+t.test('scenario - the confirm that comes behind the CLOSE of its channel tells no less credit than before', async (t) => {
+  const world = new SmallWorld({ data })
+  await world.up()
+  const { peer, channel } = world.client()
+  world.ask({ peer, channel }, FrameType.declareQueue, { queue: 'q' })
+  channel.publish([channel.record('', 'q', 100, undefined)], Flag.confirm)
+  let isClosed = false
+  peer.request(FrameType.close, channel.id, {}, () => {
+    isClosed = true
+  })
+  world.until(() => isClosed)
+  t.equal(world.broker.tally.of('answered close'), 1)
+})
+
+t.test('scenario - an id that a client was told is not given out again, though the power was cut at once', async (t) => {
+  const world = new SmallWorld({ data })
+  const told = async (): Promise<number> => {
+    await world.up()
+    const { peer, channel } = world.client()
+    world.ask({ peer, channel }, FrameType.declareQueue, { queue: 'q', durable: false })
+    const { checkers } = world.broker
+    channel.publish([channel.record('', 'q', 100, undefined, false)], Flag.confirm)
+    const name = `${channel.publisher}.1`
+    world.until(() => checkers.takenAs(name)[0]?.id !== undefined)
+    return checkers.takenAs(name)[0]!.id!
+  }
+  const first = await told()
+  world.broker.process!.end('power cut')
+  t.ok((await told()) > first)
+})
+
+t.test('scenario - a message confirmed as synced comes again after a power cut, and says so', async (t) => {
+  const world = new SmallWorld({ data })
+  await world.up()
+  const before = world.client()
+  world.ask(before, FrameType.declareQueue, { queue: 'q' })
+  before.channel.publish([before.channel.record('', 'q', 100, undefined)], Flag.confirm)
+  world.until(() => world.broker.checkers.takenAs(`${before.channel.publisher}.1`)[0]?.isSynced === true)
+  await world.restart('power cut')
+  const after = world.client()
+  world.ask(after, FrameType.consume, { consumer: 1, queue: 'q' })
+  while (after.channel.unsettled.length === 0) await world.step()
+  t.equal(world.broker.tally.of('redeliveries'), 1)
+})
+
+t.test('scenario - what is taken while the disk has failed goes on, and is lost with the process', async (t) => {
+  const world = new SmallWorld({ data })
+  await world.up()
+  const { peer, channel } = world.client()
+  world.ask({ peer, channel }, FrameType.declareQueue, { queue: 'q' })
+  world.broker.process!.disk.failSyncs(Infinity)
+  channel.publish([channel.record('', 'q', 100, undefined)], Flag.confirm)
+  world.until(() => world.broker.tally.of('refused storageFailed') === 1)
+  channel.publish([channel.record('', 'q', 100, undefined)], Flag.confirm | (1 << Flag.levelShift))
+  world.pass(2_000)
+  t.match(world.ask({ peer, channel }, FrameType.checkQueue, { queue: 'q' }), { messageCount: 1 })
+  world.broker.process!.heal()
+  await world.restart('power cut')
+  t.match(world.ask(world.client(), FrameType.checkQueue, { queue: 'q' }), { durable: true })
 })

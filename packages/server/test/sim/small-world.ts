@@ -96,9 +96,20 @@ export class SmallWorld {
     while (timeline.next <= end) await this.step()
   }
 
+  /** A broker that keeps is there, and may be called on. */
+  async up(): Promise<void> {
+    while (!this.broker.isUp) await this.step()
+  }
+
+  /** The broker's process ends; another one goes on with what the disk has. */
+  async restart(how: 'kill' | 'power cut'): Promise<void> {
+    this.broker.process!.end(how)
+    await this.up()
+  }
+
   async step(): Promise<void> {
     await ticks()
-    if (!this.broker.timeline.step()) throw new Error('nothing happens any more')
+    if (!this.broker.step()) throw new Error('nothing happens any more')
     await ticks()
   }
 

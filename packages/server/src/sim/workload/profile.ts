@@ -121,7 +121,7 @@ export function drawProfile(random: Random): Profile {
   const data = random.chance(0.9) ? drawData(random) : undefined
   for (const fault of diskFaults) faultWeights[fault] = data !== undefined && random.chance(0.6) ? random.spread(1, 8) : 0
   // Once a bit has turned a part of what is known is not sure any more: that is for days of their own.
-  if (random.chance(0.88)) faultWeights['bit rot'] = 0
+  if (random.chance(0.7)) faultWeights['bit rot'] = 0
   if (data === undefined) faultWeights.reset++
   else faultWeights.kill++
   return {
@@ -145,9 +145,10 @@ export function drawProfile(random: Random): Profile {
 /** So small that segments are ended, dropped and used again, and snapshots made, within a day. */
 function drawData(random: Random): DataOptions {
   return {
-    segmentSize: random.pick([32, 64, 256, 1024]) << 10,
+    segmentSize: random.pick([8, 16, 32, 64, 256]) << 10,
     snapshotEvery: random.pick([8, 32, 128, 512]) << 10,
     spareCount: random.between(0, 2),
     syncMs: { least: 0.05, most: random.pick([0.2, 5, 5, 50, 500]) },
+    coldShare: random.pick([0, 0.02, 0.1, 0.5]),
   }
 }
