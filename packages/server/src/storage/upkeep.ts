@@ -36,6 +36,7 @@ export class Upkeep implements Timed {
   readonly #alarm: DiskAlarm
   readonly #mending: Mending
   readonly space: Space
+  #isStopped = false
 
   constructor(options: UpkeepOptions) {
     const { journal, broker, timers, diskFreeMin, snapshots, pager } = options
@@ -55,11 +56,18 @@ export class Upkeep implements Timed {
 
   /** In each turn, after the journal has written. */
   look(now: number): void {
+    if (this.#isStopped) return
     this.#mending.look(now)
     this.space.step(now)
   }
 
+  /** The log is about to be closed: nothing is begun any more. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
   due(_value: number, now: number): void {
+    if (this.#isStopped) return
     this.#timers.insert(now + lookMs, this, 0)
     this.#alarm.look(this.#journal.log.space().free)
     this.space.tick(now)

@@ -273,6 +273,7 @@ export class Turn implements SessionHome {
       done()
       return
     }
+    this.upkeep?.stop()
     journal.write()
     snapshots.ask(() => journal.log.close(done))
   }

@@ -220,3 +220,25 @@ t.test('storage failure - a full disk refuses what is to be kept, and publishing
   t.equal(next.turn.broker.virtualHosts.get('default')!.queue('q')!.readyCount, takenCount + 1)
   t.same(next.logged('data-damaged'), [])
 })
+
+t.test('storage failure - a broker whose disk has failed can be closed, and nothing is done with the disk any more', async (t) => {
+  const { stage, peer } = await withQueue()
+  publish(peer, ['a'])
+  stage.pass(20)
+  stage.disk.failSyncs(Infinity)
+  stage.disk.failWrites('broken', Infinity)
+  publish(peer, ['b'])
+  stage.pass(100)
+  let isClosed = false
+  stage.turn.closeStore(() => {
+    isClosed = true
+  })
+  stage.pass(5_000)
+  t.ok(isClosed)
+  const next = await stage.next()
+  const other = next.connect().open()
+  ask(other, 'CONSUME', { consumer: 1, queue: 'q' })
+  next.pass(100)
+  t.same(heard(other).bodies.slice(0, 1), ['a'])
+  t.same(next.logged('data-damaged'), [])
+})
