@@ -86,6 +86,48 @@ t.test('confirms - what waits for the disk holds up all that comes behind it, an
   t.equal(confirms.takenCount, 5)
 })
 
+t.test('confirms - what waits for a batch that is lost is refused in its place; what waits for later ones goes on waiting', async (t) => {
+  const confirms = new Confirms()
+  confirms.taken(1, 101, 1, 1, 0)
+  confirms.taken(2, 102, 1, 3, 7)
+  confirms.refused(3, ErrorCode.unroutable.code, 'nowhere')
+  confirms.taken(4, 103, 1, 3, 8)
+  confirms.taken(5, 104, 1, 3, 8)
+  confirms.taken(6, 105, 1, 1, 0)
+  confirms.taken(7, 106, 1, 2, 9)
+  confirms.taken(8, 107, 1, 3, 10)
+  t.ok(confirms.hasLost(6, 9))
+  t.notOk(confirms.hasLost(9, 9))
+  t.notOk(confirms.hasLost(0, 6))
+  const withdrawn: number[][] = []
+  confirms.refuseLost(7, 9, ErrorCode.storageFailed.code, 'the disk', (firstId, count) => withdrawn.push([firstId, count]))
+  t.same(withdrawn, [
+    [103, 2],
+    [106, 1],
+  ])
+  t.match(write(confirms, 7), [
+    {
+      through: 7,
+      runs: [
+        { firstSequence: 1, count: 1 },
+        { firstSequence: 2, count: 1 },
+        { firstSequence: 6, count: 1 },
+      ],
+      exceptions: [
+        { sequence: 3, code: 312, detail: 'nowhere' },
+        { sequence: 4, code: 507, detail: 'the disk' },
+        { sequence: 5, code: 507 },
+        { sequence: 7, code: 507 },
+      ],
+    },
+  ])
+  t.ok(confirms.pending)
+  t.match(write(confirms, 10), [{ through: 8, runs: [{ firstSequence: 8, count: 1 }], exceptions: [] }])
+  t.notOk(confirms.pending)
+  t.equal(confirms.refusedCount, 4)
+  t.equal(confirms.takenCount, 4)
+})
+
 t.test('confirms - more queues than the field can say are told as 65,535', async (t) => {
   const confirms = new Confirms()
   confirms.taken(1, 1, 70_000, 1, 0)
