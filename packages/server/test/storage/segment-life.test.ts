@@ -29,6 +29,39 @@ t.test('live ranges - a message that several queues surely have counts once; whe
   )
 })
 
+t.test('live ranges - they rise, whatever queues they are of', async (t) => {
+  await forSeeds(t, 200, (random) => {
+    const runs: KeptRun[] = []
+    for (let queues = random.below(8); queues > 0; queues--) {
+      let id = 1 + random.below(50)
+      for (let pages = random.below(6); pages > 0; pages--) {
+        const ranges: number[] = []
+        for (let count = 1 + random.below(3); count > 0; count--) {
+          ranges.push(id, id + random.below(10))
+          id = ranges.at(-1)! + 2 + random.below(20)
+        }
+        runs.push(run(1, 100, ...ranges))
+      }
+    }
+    const live = new LiveRanges(runs)
+    const told: number[][] = []
+    live.each((first, last) => told.push([first, last]))
+    const expected = runs.flatMap(({ ranges }) => Array.from({ length: ranges.length / 2 }, (_, i) => [ranges[i * 2]!, ranges[i * 2 + 1]!]))
+    const byFirst = ([a]: number[], [b]: number[]) => a! - b!
+    assert.deepEqual(
+      told.map(([first]) => first),
+      expected.sort(byFirst).map(([first]) => first),
+    )
+    const ids = live.union()
+    for (let id = 0; id < 400; id++) {
+      assert.equal(
+        ids.has(id),
+        expected.some(([first, last]) => first! <= id && id <= last!),
+      )
+    }
+  })
+})
+
 t.test('segment life - what is where, by the first ids of segments and by what was moved', async (t) => {
   const index = new IdIndex()
   for (const [id, position] of [
