@@ -77,8 +77,10 @@ class Reading {
     }
     const bytes = Buffer.allocUnsafeSlow(count)
     this.#fill(segment, bytes, at, (read) => {
-      if (this.#place.has(segment)) this.#take(segment, at, bytes.subarray(0, read), end)
-      else this.#goOn(segment)
+      if (!this.#place.has(segment)) return this.#goOn(segment)
+      // Meanwhile the log may have failed, and what was not synced is not in it any more.
+      const endNow = Math.min(end, segment.end)
+      this.#take(segment, at, bytes.subarray(0, Math.max(0, Math.min(read, endNow - at))), endNow)
     })
   }
 

@@ -1,0 +1,38 @@
+/** Reading a log while something happens to it. */
+import t from 'tap'
+import type { LogReading } from '../../../dist/ports/log.js'
+import { SimDisk } from '../../../dist/sim/disk.js'
+import { Random } from '../../../dist/sim/random.js'
+import { openLocalLog } from '../../../dist/storage/local/index.js'
+import { PaperTime } from './paper-time.js'
+
+t.test('reading - what a failure takes back while it is read is not there, and is no damage', async (t) => {
+  const time = new PaperTime()
+  const disk = new SimDisk({ random: Random.of(1, 'disk'), later: time.later })
+  const log = await time.wait(
+    openLocalLog(disk, {
+      clock: { wall: () => time.now },
+      entropy: { name: (size) => 'abcdefghij'.slice(0, size) },
+      later: time.later,
+      wake: () => undefined,
+      segmentSize: 64 * 1024,
+    }),
+  )
+  const kept = log.append([Buffer.from('synced')], 'sync')
+  await time.until(() => log.progress().synced === kept)
+  disk.failSyncs(1)
+  log.append([Buffer.from('not synced')], 'sync')
+  await time.until(() => log.progress().failed !== undefined)
+
+  let reading: LogReading | undefined
+  log.read(kept, 100_000, (told) => {
+    reading = told
+  })
+  t.equal(log.recover(), true)
+  await time.until(() => reading !== undefined)
+  t.same(reading?.damage, [])
+  t.same(
+    reading?.blocks.map(({ bytes }) => Buffer.from(bytes).toString()),
+    ['synced'],
+  )
+})
