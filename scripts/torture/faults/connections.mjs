@@ -7,7 +7,7 @@ import { scenario } from '../scenario.mjs'
 export const cutConnections = {
   name: 'connections cut',
   amount: 100,
-  amountShort: 15,
+  amountShort: 12,
   run(context, amount) {
     let proxy
     const through = async (target, closing) => {

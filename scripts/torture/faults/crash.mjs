@@ -18,7 +18,7 @@ const recordingMs = 2_000
 export const crashStates = {
   name: 'crash states',
   amount: 2_000,
-  amountShort: 100,
+  amountShort: 80,
   async run({ random }, amount) {
     const began = performance.now()
     const ledger = new Ledger({ queues: [] })

@@ -6,8 +6,10 @@ import { sleep } from '../load.mjs'
 import { scenario } from '../scenario.mjs'
 import { Shim, whyNoShim } from '../shim.mjs'
 
-/** From the moment when the disk is well again. */
+/** From the moment when there is room again. */
 const resumeMsMax = 2_000
+/** Whatever else was wrong. */
+const healMsMax = 10_000
 /** Until a failure has reached everybody who is told of it: the syncs before it have ended, and what they confirmed has arrived. */
 const settleMs = 300
 
@@ -36,10 +38,10 @@ function withShim(context, name, amount, episode) {
 }
 
 /** The disk is well again: publishing goes on, and how soon. */
-async function resumed({ load, report, ledger }, since) {
+async function resumed({ load, report, ledger }, since, msMax = healMsMax) {
   const ms = (await load.next('synced', 1)) - since
   report.restartMs.push(ms)
-  if (ms > resumeMsMax) ledger.broke(`publishing went on ${Math.round(ms)} ms after the disk was well again`)
+  if (ms > msMax) ledger.broke(`publishing went on ${Math.round(ms)} ms after the disk was well again`)
 }
 
 /** A backlog, so that there is something to deliver while nothing can be published. */
@@ -52,7 +54,7 @@ async function backlog(load, ms) {
 export const failingSync = {
   name: 'sync fails',
   amount: 50,
-  amountShort: 3,
+  amountShort: 2,
   skip: whyNoShim,
   run(context, amount) {
     return withShim(context, this.name, amount, async (parts) => {
@@ -85,7 +87,7 @@ export const failingSync = {
 export const shortWrites = {
   name: 'writes are short',
   amount: 50,
-  amountShort: 3,
+  amountShort: 2,
   skip: whyNoShim,
   run(context, amount) {
     return withShim(context, this.name, amount, async ({ shim, load, random, report }) => {
@@ -100,7 +102,7 @@ export const shortWrites = {
 export const failingWrites = {
   name: 'writes fail',
   amount: 50,
-  amountShort: 3,
+  amountShort: 2,
   skip: whyNoShim,
   run(context, amount) {
     return withShim(context, this.name, amount, async (parts) => {
@@ -147,7 +149,7 @@ export const fullDisk = {
         await load.next('delivery', 20, 10_000)
         await sleep(random.whole(500, 1_500))
         rmSync(filler)
-        await resumed(parts, performance.now())
+        await resumed(parts, performance.now(), resumeMsMax)
       }
     })
   },

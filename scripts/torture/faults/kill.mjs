@@ -5,7 +5,7 @@ import { sleep } from '../load.mjs'
 export const kill = {
   name: 'kill -9',
   amount: 25,
-  amountShort: 3,
+  amountShort: 2,
   run(context, amount) {
     return scenario(context, { name: this.name, strict: true }, async ({ broker, load, random, report }) => {
       for (; report.times < amount; report.times++) {
@@ -30,7 +30,7 @@ export const kill = {
 export const killStarting = {
   name: 'kill -9 while starting',
   amount: 10,
-  amountShort: 2,
+  amountShort: 1,
   run(context, amount) {
     return scenario(context, { name: this.name, strict: true }, async ({ broker, load, random, report }) => {
       let startMs = 500
