@@ -157,7 +157,7 @@ export class LocalLog implements Log {
   #room(size: number): Segment {
     const { current } = this.#segments
     if (current !== undefined && !this.#isSealed && (current.end + size + blockHeaderSize <= current.capacity || current.end === 0)) {
-      if (current.end >= current.capacity >> 2) this.#spares.make()
+      if (current.end >= current.capacity >> 1) this.#spares.make()
       return current
     }
     return this.#beginSegment(size)

@@ -31,6 +31,8 @@ export class Spares {
   readonly #ready: string[] = []
   #nextNumber = 1
   #isMaking = false
+  /** One has been recycled while another is being made: that one is given up at its next step. */
+  #isNeedless = false
   /** There is too little space: nobody looks again before the next segment. */
   #isRefused = false
   #isStopped = false
@@ -77,12 +79,16 @@ export class Spares {
     return true
   }
 
-  /** Takes the file of a segment that is not needed any more, or removes it. Throws DiskError. */
+  /**
+   * Takes the file of a segment that is not needed any more, or removes it. Throws DiskError. Better this one than one that is being made: removing it
+   * and writing as many zeros would each take longer.
+   */
   recycle(name: string, size: number): void {
-    if (size !== this.#segmentSize || !this.isWanted) {
+    if (size !== this.#segmentSize || this.#ready.length >= this.#countMax) {
       this.#disk.remove(name)
       return
     }
+    this.#isNeedless = this.#isMaking
     const spare = spareName(this.#nextNumber++)
     this.#disk.rename(name, spare)
     const file = this.#disk.open(spare)
@@ -116,11 +122,15 @@ export class Spares {
 
   #begin(name: string): void {
     if (this.#isStopped) return
+    if (this.#isNeedless) {
+      this.#end()
+      return
+    }
     let file: DiskFile
     try {
       file = this.#disk.open(name)
     } catch {
-      this.#isMaking = false
+      this.#end()
       return
     }
     this.#zeros = new Uint8Array(Math.min(stepSize, this.#segmentSize))
@@ -128,6 +138,10 @@ export class Spares {
   }
 
   #fill(name: string, file: DiskFile, at: number): void {
+    if (this.#isNeedless) {
+      this.#giveUp(name, file)
+      return
+    }
     const size = Math.min(this.#zeros!.length, this.#segmentSize - at)
     try {
       file.write([this.#zeros!.subarray(0, size)], at)
@@ -147,24 +161,28 @@ export class Spares {
     }
     file.sync((error) => {
       if (this.#isStopped) file.close()
-      else if (error !== undefined) this.#giveUp(name, file)
+      else if (error !== undefined || this.#isNeedless) this.#giveUp(name, file)
       else if (isFull) this.#finish(name, file)
       else this.#fill(name, file, end)
     })
   }
 
   #finish(name: string, file: DiskFile): void {
-    this.#zeros = undefined
     file.close()
-    this.#isMaking = false
+    this.#end()
     this.#ready.push(name)
   }
 
-  #giveUp(name: string, file: DiskFile): void {
+  #end(): void {
     this.#zeros = undefined
+    this.#isMaking = false
+    this.#isNeedless = false
+  }
+
+  #giveUp(name: string, file: DiskFile): void {
     this.size -= file.size
     file.close()
-    this.#isMaking = false
+    this.#end()
     try {
       this.#disk.remove(name)
     } catch {
