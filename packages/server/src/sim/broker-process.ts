@@ -205,19 +205,31 @@ export class BrokerProcess {
     } catch (error) {
       fail('recovery', `opened once more the files give another state: ${(error as Error).message}`)
     }
-    if (isWhole && (nextMessageId < state.nextMessageId || nextQueueId < state.nextQueueId)) fail('recovery', 'opened once more, ids are used again')
+    if (isWhole && (nextMessageId < state.nextMessageId || nextQueueId < state.nextQueueId))
+      fail('recovery', 'opened once more, ids are used again')
   }
 
   /** On a clock of its own, while everything else stands still. */
   async #openAlone(files: SimDisk): Promise<{ readonly disk: SimDisk; readonly store: OpenStore }> {
     const timeline = new Timeline()
     const later = (ms: number, run: () => void): void => void timeline.in(ms, run)
-    const options: Partial<SimDiskOptions> = { later, tally: undefined as never, failed: () => undefined, random: this.#home.random('elsewhere') }
+    const options: Partial<SimDiskOptions> = {
+      later,
+      tally: undefined as never,
+      failed: () => undefined,
+      random: this.#home.random('elsewhere'),
+    }
     const disk = files.copy(options)
     let store: OpenStore | undefined
     let failure: unknown
     openLocalLog(disk, { ...this.#logOptions(), later, wake: () => undefined })
-      .then((log) => openStore(log, () => undefined, () => timeline.now))
+      .then((log) =>
+        openStore(
+          log,
+          () => undefined,
+          () => timeline.now,
+        ),
+      )
       .then(
         (opened) => {
           store = opened

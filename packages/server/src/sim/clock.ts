@@ -46,7 +46,11 @@ export class SimClock implements Clock {
     this.#armed = undefined
     if (at === Infinity) return
     const late = this.#random.chance(0.1) ? this.#random.spread(1, 50) : 0
-    this.#armed = this.#timeline.at(at + late, this.#alive(() => this.whenAwake(() => this.#turn(due), Rank.timer)), Rank.timer)
+    this.#armed = this.#timeline.at(
+      at + late,
+      this.#alive(() => this.whenAwake(() => this.#turn(due), Rank.timer)),
+      Rank.timer,
+    )
   }
 
   soon(turn: () => void): void {
@@ -55,12 +59,19 @@ export class SimClock implements Clock {
     if (asked) return
     // What else becomes readable meanwhile is read before: sometimes nothing, sometimes a loop's worth.
     const busy = this.#random.chance(0.5) ? 0 : this.#random.next() * 0.4
-    this.#timeline.in(busy, this.#alive(() => this.whenAwake(() => this.#runSoon(), Rank.soon)), Rank.soon)
+    this.#timeline.in(
+      busy,
+      this.#alive(() => this.whenAwake(() => this.#runSoon(), Rank.soon)),
+      Rank.soon,
+    )
   }
 
   /** Something of the broker's process that happens so many milliseconds from now: not if the process has ended by then. */
   later(ms: number, run: () => void): void {
-    this.#timeline.in(ms, this.#alive(() => this.whenAwake(run, Rank.arrival)))
+    this.#timeline.in(
+      ms,
+      this.#alive(() => this.whenAwake(run, Rank.arrival)),
+    )
   }
 
   /** The clock as the process sees it that runs now. After its end nobody listens to it. */
@@ -85,7 +96,12 @@ export class SimClock implements Clock {
   /** Runs something of the broker's process now, or as soon as it is no longer held up. */
   whenAwake(run: () => void, rank: number): void {
     if (this.#timeline.now >= this.#stalledUntil) run()
-    else this.#timeline.at(this.#stalledUntil, this.#alive(() => this.whenAwake(run, rank)), rank)
+    else
+      this.#timeline.at(
+        this.#stalledUntil,
+        this.#alive(() => this.whenAwake(run, rank)),
+        rank,
+      )
   }
 
   /** The process ends. What runs from now on is another one. */

@@ -105,7 +105,8 @@ export class SimBroker {
       tally: this.tally,
       doorkeeper: this.#doorkeeper(),
       get brokerLanding() {
-        return (broker.#landingPlace ??= broker.#landing(readsByData))
+        broker.#landingPlace ??= broker.#landing(readsByData)
+        return broker.#landingPlace
       },
       clientLanding: { buffer: Buffer.alloc(256 * KiB), start: 0, size: 256 * KiB },
       readsByData,

@@ -334,7 +334,8 @@ export class ClientLife implements Peer {
       ({ id, level, queues }) => {
         const taken = checkers.takenAs(name)
         if (taken.length === 0) this.#fail(`message ${name} is confirmed as ${id} for ${queues} queues, and was never taken`)
-        if (level !== 'received' && this.#world.profile.data === undefined) this.#fail(`level ${level} is confirmed by a broker that keeps nothing`)
+        if (level !== 'received' && this.#world.profile.data === undefined)
+          this.#fail(`level ${level} is confirmed by a broker that keeps nothing`)
         if (!taken.some((message) => id.endsWith(`-${message.id}`))) this.#fail(`message ${name} is confirmed as ${id}, but has other ids`)
       },
       (error) => {

@@ -161,7 +161,12 @@ t.test('disk - names change in order when they are synced, and may come to anyth
     world.rest()
     world.disk.rename('new', 'a')
     world.disk = world.disk.cut(allNew)
-    seen.add(world.disk.list().map((name) => `${name}${world.text(name)}`).join(' '))
+    seen.add(
+      world.disk
+        .list()
+        .map((name) => `${name}${world.text(name)}`)
+        .join(' '),
+    )
   }
   t.same([...seen].sort(), ['a1', 'a1 new2', 'a2'])
 })

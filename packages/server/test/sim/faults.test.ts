@@ -17,6 +17,10 @@ t.test('faults - each has one place to be planted, in a room of its own, and sta
 })
 
 t.test('faults - the simulation finds those that are planted, by the checks that are there for them', async (t) => {
-  const quick = faults.filter(({ room }) => ['queues, lane', 'queues, dispatch', 'session, confirms', 'session, confirm', 'queues, after a restart', 'storage, pins'].includes(room))
+  const quick = faults.filter(({ room }) =>
+    ['queues, lane', 'queues, dispatch', 'session, confirms', 'session, confirm', 'queues, after a restart', 'storage, pins'].includes(
+      room,
+    ),
+  )
   for (const found of plantAll(quick)) t.ok(isFound(found), `${found.fault.room}: ${found.check}`)
 })

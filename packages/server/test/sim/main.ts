@@ -78,7 +78,9 @@ async function runAll(): Promise<void> {
   const seconds = (performance.now() - started) / 1000
   for (const [kind, times] of tally.entries()) console.log(`${String(times).padStart(10)} ${kind}`)
   for (const line of faultTable(tally, seedCount)) console.log(line)
-  console.log(`${seedCount} seeds, ${steps} steps, ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s, ${failed.length} failed`)
+  console.log(
+    `${seedCount} seeds, ${steps} steps, ${seconds.toFixed(1)} s, ${Math.round(steps / seconds)} steps/s, ${failed.length} failed`,
+  )
   for (const { seed, step, message } of failed.slice(0, failedMax)) console.log(`seed ${seed}, step ${step}: ${message.slice(0, 400)}`)
   if (failed.length === 0) return
   console.log(`again: npm run sim -- --seed ${failed[0]!.seed}`)
@@ -88,7 +90,9 @@ async function runAll(): Promise<void> {
 /** Says what happened in one seed, or how it failed. */
 async function runOne(seed: number): Promise<void> {
   const lines: string[] = []
-  const print = values.trace ? (line: string) => console.log(line) : (line: string) => void (lines.push(line) > 4 * linesMax && lines.splice(0, linesMax))
+  const print = values.trace
+    ? (line: string) => console.log(line)
+    : (line: string) => void (lines.push(line) > 4 * linesMax && lines.splice(0, linesMax))
   const report = await simulate({ ...optionsOf(seed), print })
   const { failure, tally, steps, timeMs } = report
   if (failure === undefined) {
@@ -97,7 +101,9 @@ async function runOne(seed: number): Promise<void> {
     return
   }
   for (const line of lines.slice(-linesMax)) console.log(line)
-  console.log(`\nseed ${seed} failed in step ${steps}, ${Math.round(timeMs)} ms\n${failure.message}\n\nagain: npm run sim -- --seed ${seed}`)
+  console.log(
+    `\nseed ${seed} failed in step ${steps}, ${Math.round(timeMs)} ms\n${failure.message}\n\nagain: npm run sim -- --seed ${seed}`,
+  )
   process.exitCode = 1
 }
 
@@ -119,4 +125,3 @@ function optionsOf(seed: number): SimulationOptions {
     ...(values.raw ? {} : { makePeer: (world, number) => new ClientLife(world, number) }),
   }
 }
-

@@ -45,7 +45,14 @@ export async function runMany({ first, count, steps, workers, raw = false }: Man
   const children: ChildProcess[] = []
   const share = (worker: number): Promise<Share> =>
     new Promise((resolve, reject) => {
-      const seeds = ['--seed', String(first + worker), '--seeds', String(Math.ceil((count - worker) / workers)), '--stride', String(workers)]
+      const seeds = [
+        '--seed',
+        String(first + worker),
+        '--seeds',
+        String(Math.ceil((count - worker) / workers)),
+        '--stride',
+        String(workers),
+      ]
       const args = [main, ...seeds, '--steps', String(steps), '--json', ...(raw ? ['--raw'] : [])]
       const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
       children.push(child)

@@ -58,7 +58,6 @@ const outcomes: readonly string[] = [
   'client status blocked',
 ]
 
-
 export const run = (seed: number): Promise<SimulationReport> =>
   simulate({ seed, stepsMin, makePeer: (world, number) => new ClientLife(world, number) })
 

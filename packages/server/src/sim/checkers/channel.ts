@@ -116,7 +116,10 @@ function decideOne(home: SessionHome, each: Undecided, run: ConfirmRun | undefin
   if (exception !== undefined) {
     const { name, detail } = exception
     expect(run === undefined, 'confirm', () => `sequence ${sequence} is both taken and refused`)
-    const isRight = name === refusal || (name !== undefined && each.alternatives.includes(name)) || (name === 'storageFailed' && home.hasFailed && each.level > 1)
+    const isRight =
+      name === refusal ||
+      (name !== undefined && each.alternatives.includes(name)) ||
+      (name === 'storageFailed' && home.hasFailed && each.level > 1)
     expect(isRight, 'confirm', () => `sequence ${sequence} is refused with ${name} (${detail}), expected: ${refusal ?? 'taken'}`)
     if (message === undefined) return
     // What was taken before the disk failed may be on its way, or there when the broker comes back. [P-10.4]

@@ -326,9 +326,7 @@ export class Checkers implements Doorkeeper, SessionHome {
     const isFirst = this.batch === 0
     const before = [...this.names.queues.values(), ...this.#gone]
     const isDamaged = this.#isDamaged
-    const queues = isDamaged
-      ? this.#keptNames.salvage(this.names, state)
-      : this.#keptNames.restore(this.names, state, this.#foundThrough)
+    const queues = isDamaged ? this.#keptNames.salvage(this.names, state) : this.#keptNames.restore(this.names, state, this.#foundThrough)
     for (const queue of before) this.#countEnds(queue)
     this.#gone.clear()
     this.stamp++
@@ -404,7 +402,11 @@ export class Checkers implements Doorkeeper, SessionHome {
       const first = [...queue.live()].find((copy) => !copy.isUnsure)
       return `queue '${queue.name}' holds ${liveCount} messages, there must be ${least} to ${most}; the first of them is ${first?.message.name}`
     })
-    expect(real.counters.lost === 0 || this.#isRotten, 'lost', () => `queue '${queue.name}' misses ${real.counters.lost} messages that were in the log`)
+    expect(
+      real.counters.lost === 0 || this.#isRotten,
+      'lost',
+      () => `queue '${queue.name}' misses ${real.counters.lost} messages that were in the log`,
+    )
     if (least !== most || !queue.isSure) return
     const { ends, publishedCount: published, requeuedCount: requeued, retriedCount: retried } = queue
     const expected: Record<string, number> = {

@@ -123,7 +123,9 @@ interface Queue extends Named {
 
 function textOf(exchanges: readonly Exchange[], queues: readonly Queue[], bindings: readonly ExpectedBinding[]): string {
   return [
-    ...exchanges.map(({ name, type, autoDelete, internal, alternate }) => `exchange ${name} ${type} ${autoDelete} ${internal} ${alternate ?? '-'}`),
+    ...exchanges.map(
+      ({ name, type, autoDelete, internal, alternate }) => `exchange ${name} ${type} ${autoDelete} ${internal} ${alternate ?? '-'}`,
+    ),
     ...queues.map(({ name, autoDelete, expiresMs }) => `queue ${name} ${autoDelete} ${expiresMs ?? '-'}`),
     ...bindings.map(
       ({ source, kind, target, key, headers, match }) =>

@@ -237,7 +237,8 @@ export class ExpectedQueue {
     if (same.length === 0) fail('invented', `queue '${this.name}' delivers message ${name}, which it was never given`)
     const unnamed = same.filter(({ message }) => message.id === undefined && message.idLeast <= id)
     // One that was published again after a restart is not the one from before.
-    const copy = same.find((each) => each.message.id === id) ?? unnamed.find(({ message }) => message.idLeast === unnamed.at(-1)!.message.idLeast)
+    const copy =
+      same.find((each) => each.message.id === id) ?? unnamed.find(({ message }) => message.idLeast === unnamed.at(-1)!.message.idLeast)
     return (
       copy ??
       fail('identity', `message ${name} is delivered as ${id}, but was confirmed as ${same.map((each) => each.message.id).join(', ')}`)
@@ -257,7 +258,11 @@ export class ExpectedQueue {
       expect(this.isBlurred(at.batch), 'twice', () => `${words()} is delivered, but it is ${copy.end ?? copy.state}`)
     }
     const before = copy.deliveredCount
-    expect(flags.redelivered || (before === 0 && !copy.wasDelivered), 'redelivered', () => `${words()} comes for the ${before + 1}. time without the flag`)
+    expect(
+      flags.redelivered || (before === 0 && !copy.wasDelivered),
+      'redelivered',
+      () => `${words()} comes for the ${before + 1}. time without the flag`,
+    )
     expect(
       flags.deliveryCount > Math.min(before, deliveryCountMax - 1),
       'counts',
@@ -421,7 +426,11 @@ export class ExpectedQueue {
       const first = [...this.live()].find((copy) => !copy.isUnsure)
       return `queue '${this.name}' has ${count} messages after a restart, there must be ${least}; the first of them is ${first?.message.name}`
     })
-    expect(count <= this.readyCount, 'invented', () => `queue '${this.name}' has ${count} messages after a restart, at most ${this.readyCount} can be there`)
+    expect(
+      count <= this.readyCount,
+      'invented',
+      () => `queue '${this.name}' has ${count} messages after a restart, at most ${this.readyCount} can be there`,
+    )
     if (count === this.readyCount) for (const copy of unsure) copy.isUnsure = false
     else if (count === least) {
       for (const copy of unsure) {

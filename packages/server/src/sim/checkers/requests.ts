@@ -88,8 +88,7 @@ export const requests: Readonly<Record<string, Request>> = {
     const options = { durable, exclusive, autoDelete, expiresMs } as QueueOptions
     const there = names.queues.get(name as string)
     if (there === undefined) {
-      const make = (chosen: string): void =>
-        names.addQueue(new ExpectedQueue(chosen, options, exclusive === true ? connection : 0, now))
+      const make = (chosen: string): void => names.addQueue(new ExpectedQueue(chosen, options, exclusive === true ? connection : 0, now))
       const isKept = keeps && durable === true && exclusive !== true
       const made: ResultTest = fields({ created: true, durable: isKept, messageCount: 0, consumerCount: 0 })
       if (name !== '') {
@@ -130,8 +129,7 @@ export const requests: Readonly<Record<string, Request>> = {
     })
   },
 
-  purgeQueue: (context, { queue }) =>
-    usable(context, queue, (there) => ({ test: within('messageCount', there.purge(context)) })),
+  purgeQueue: (context, { queue }) => usable(context, queue, (there) => ({ test: within('messageCount', there.purge(context)) })),
 }
 
 /** Consumers without the `get`s that wait; nothing when it is not known of each whether it is one. */

@@ -111,7 +111,11 @@ export class ExpectedSession {
   authenticated(refusal: ErrorName | undefined): void {
     if (this.state !== 'authenticating') return
     const name = this.home.draining ? 'shuttingDown' : refusal
-    this.#waits(this.#hello!, 'hello', name === undefined ? { test: fields({ keeps: this.home.keeps ? 'disk' : 'nothing' }) } : refused(name))
+    this.#waits(
+      this.#hello!,
+      'hello',
+      name === undefined ? { test: fields({ keeps: this.home.keeps ? 'disk' : 'nothing' }) } : refused(name),
+    )
     if (name !== undefined) return
     this.state = 'open'
   }
