@@ -234,14 +234,6 @@ export const faults: readonly PlantedFault[] = [
     checks: ['damage', 'lost', 'names', 'recovery'],
   },
   {
-    room: 'log, opening',
-    what: 'what a killed process had not synced is acted upon without being synced',
-    file: 'server/dist/storage/local/open.js',
-    find: 'if (stretch.lastNumber <= chain.durable)',
-    put: 'if (true)',
-    checks: ['damage', 'lost', 'names', 'recovery'],
-  },
-  {
     room: 'storage, segments',
     what: 'a segment is given back before a snapshot says what follows from it',
     file: 'server/dist/storage/space.js',
