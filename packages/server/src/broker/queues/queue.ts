@@ -419,6 +419,7 @@ export class Queue implements Timed, DeliverySource {
     assert(unsettled <= this.unsettledCount, 'a consumer holds no more than the queue has given')
     assert.equal(this.readyCount + this.unsettledCount + this.delayedCount, this.#lane.liveCount)
     const place = this.isDirty ? -1 : this.#lane.firstReady()
+    if (place === isCold) assert(this.isReading || !this.#canAnybodyTake(), 'somebody waits for a page that nobody reads')
     if (place >= 0) {
       const size = this.#lane.page(place)!.words[((place & (pageSize - 1)) << 2) + 2]!
       for (const consumer of this.consumers) assert(!consumer.canTake(size), 'nobody waits while something is ready')
