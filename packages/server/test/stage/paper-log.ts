@@ -40,8 +40,7 @@ export class PaperLog implements Log {
 
   append(parts: readonly Uint8Array[], need: 'sync' | 'lazy'): Position {
     const bytes = Buffer.concat(parts)
-    if (bytes.length === 0) return this.blocks.length
-    this.blocks.push(bytes)
+    if (bytes.length > 0) this.blocks.push(bytes)
     if (this.syncsAtOnce && need === 'sync') this.sync()
     return this.blocks.length
   }
