@@ -18,6 +18,8 @@ const consumerName = 'bench'
 const prefetch = 1_000
 /** For an answer to a publish; its default of 5 s is for an idle disk. */
 const answerMsMax = 30_000
+/** A thousand messages of 64 KiB are more than the default of 64 MiB, and whoever has more coming is cut off. */
+const pendingSizeMax = 256 * 2 ** 20
 /** Where `sync_interval` can be said. */
 const alwaysFrom = [2, 10]
 
@@ -52,7 +54,7 @@ function jetstreamPeer(name: string, title: string, sync: '2m' | 'always', durab
       const { command, version } = newestServer() as Server
       const config = join(directory, 'jetstream.conf')
       const interval = knowsAlways(version) ? `  sync_interval: ${sync}\n` : ''
-      writeFileSync(config, `jetstream {\n  store_dir: "${join(directory, 'jetstream')}"\n${interval}}\n`)
+      writeFileSync(config, `max_pending: ${pendingSizeMax}\njetstream {\n  store_dir: "${join(directory, 'jetstream')}"\n${interval}}\n`)
       const args = ['-a', '127.0.0.1', '-p', String(port), '-c', config]
       return RunningBroker.start(`127.0.0.1:${port}`, () => BrokerProcess.start({ command, args, directory, port, readyMs: 120_000 }))
     },
