@@ -44,8 +44,8 @@ export class VirtualHost {
   route(exchange: string, key: string, headers: () => Headers): Route {
     const found = findRoute(this, exchange, key, headers)
     if (found.refusal !== 0 || found.dynamic || found.queues.length > 1) return found
-    let shared = this.#shared.get(found.exchange)
-    if (shared === undefined) this.#shared.set(found.exchange, (shared = new Map()))
+    const shared = this.#shared.get(found.exchange) ?? new Map<Queue | undefined, Route>()
+    this.#shared.set(found.exchange, shared)
     const same = shared.get(found.queues[0])
     if (same !== undefined) return same
     shared.set(found.queues[0], found)

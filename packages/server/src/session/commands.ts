@@ -42,7 +42,8 @@ const commands: { readonly [K in CommandName]: Command<K> } = {
         : (denied(context, 'read', 'exchange', exchange) ?? denied(context, 'write', 'exchange', alternate)))
     return refused ?? declareExchange(context.channel.broker, context, exchange, { type, durable, autoDelete, internal, alternate })
   },
-  checkExchange: (context, { exchange }) => deniedAll(context, 'exchange', exchange) ?? checkExchange(context.channel.broker, context, exchange),
+  checkExchange: (context, { exchange }) =>
+    deniedAll(context, 'exchange', exchange) ?? checkExchange(context.channel.broker, context, exchange),
   deleteExchange: (context, { exchange, ifUnused = false }) =>
     denied(context, 'configure', 'exchange', exchange) ?? deleteExchange(context, exchange, ifUnused),
   bindExchange: (context, body) => deniedExchangeBinding(context, body) ?? bind(context.channel.broker, context, exchangeBinding(body)),

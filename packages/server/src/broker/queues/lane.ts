@@ -174,7 +174,8 @@ export class Lane {
     for (let at = ((place & indexMask) << 2) + 2, end = at + count * 4; at < end; at += 4) words[at] = 0
     this.liveCount -= count
     this.liveSize -= size
-    if ((page.liveCount -= count) === 0) this.#drop(place)
+    page.liveCount -= count
+    if (page.liveCount === 0) this.#drop(place)
   }
 
   /** The page of a place, or undefined when nothing of that page is left. */

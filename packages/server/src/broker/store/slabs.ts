@@ -96,7 +96,8 @@ export class Slabs {
   }
 
   release(slab: number, size: number): void {
-    if ((this.#live[slab] -= size) === 0) this.settle(slab)
+    this.#live[slab] -= size
+    if (this.#live[slab] === 0) this.settle(slab)
   }
 
   pin(slab: number): void {
