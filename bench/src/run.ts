@@ -22,9 +22,16 @@ import type { Backlog, Idle, Latency, Throughput, Timing, Workload } from './wor
 
 type Figures = Omit<Measurement, 'workload' | 'peer' | 'run' | 'failure'>
 
+/** Of brokers that run now. A bench that is broken off leaves none: a backlog may be large. Brokers have been killed by then. */
+const directories = new Set<string>()
+process.once('exit', () => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+})
+
 export async function measure(name: PeerName, workload: Workload, run: number, timing: Timing): Promise<Measurement> {
   const peer = await loadPeer(name)
   const directory = mkdtempSync(join(tmpdir(), 'waybill-bench-'))
+  directories.add(directory)
   let broker: Broker | undefined
   try {
     broker = await peer.start(directory)
@@ -41,6 +48,7 @@ export async function measure(name: PeerName, workload: Workload, run: number, t
   } finally {
     await broker?.stop()
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    directories.delete(directory)
   }
 }
 
