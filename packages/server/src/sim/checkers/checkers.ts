@@ -309,6 +309,8 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   /** The broker's process has ended. When it was killed, what it had written is there. */
   crash(isPowerCut: boolean): void {
+    // What was on its way to a consumer without settlements may be gone in the log, and not have been sent. [P-10.6]
+    for (const session of this.#sessions.values()) for (const queue of session.unsettledQueues()) queue.losesSight()
     for (const session of this.#sessions.values()) session.crash()
     this.#sessions.clear()
     this.#told.clear()

@@ -130,6 +130,13 @@ export class ExpectedSession {
     this.errors.length = 0
   }
 
+  /** Queues with a consumer here that settles nothing. */
+  *unsettledQueues(): Iterable<ExpectedQueue> {
+    for (const { consumers, gets } of this.channels.values()) {
+      for (const { queue, ack } of [...consumers.values(), ...gets.values()]) if (ack === 'none') yield queue
+    }
+  }
+
   /** The broker's process has ended, and all connections with it. */
   crash(): void {
     this.state = 'over'

@@ -56,9 +56,10 @@ export async function openLocalLog(disk: Disk, options: LocalLogOptions): Promis
   const epoch = Math.max(manifest?.epoch ?? 0, chain.epochMax) + 1
 
   const kept = cut(disk, head, chain, segments, segmentSize)
+  // If this fails nobody may act on what was found: a power cut could take it back.
+  await settle(disk, chain, kept)
   let failure: DiskError | undefined
   try {
-    await settle(disk, chain, kept)
     for (const id of given) disk.remove(segmentName(id))
     await writeManifest(disk, { format: dataFormat, log: identity, epoch })
   } catch (error) {
