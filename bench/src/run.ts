@@ -22,9 +22,12 @@ import type { Backlog, Idle, Latency, Throughput, Timing, Workload } from './wor
 
 type Figures = Omit<Measurement, 'workload' | 'peer' | 'run' | 'failure'>
 
+/** What a process that has been killed takes to be gone, and to write no more. */
+const dyingMs = 100
 /** Of brokers that run now. A bench that is broken off leaves none: a backlog may be large. Brokers have been killed by then. */
 const directories = new Set<string>()
 process.once('exit', () => {
+  if (directories.size > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, dyingMs)
   for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
 })
 
