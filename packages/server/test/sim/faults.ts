@@ -213,8 +213,8 @@ export const faults: readonly PlantedFault[] = [
     room: 'log, recycled segment',
     what: 'a block of an earlier use of the file is taken for one of the log',
     file: 'server/dist/storage/local/chain.js',
-    find: 'while (cursor.read(at) && cursor.number === this.#number && cursor.epoch >= this.#epoch) {',
-    put: 'while (cursor.read(at)) {',
+    find: 'epoch === this.#epoch && number > this.#number',
+    put: 'true',
     checks: ['damage', 'exception', 'invented', 'lost', 'names', 'recovery', 'twice'],
   },
   {

@@ -84,7 +84,9 @@ export class Spares {
    * and writing as many zeros would each take longer.
    */
   recycle(name: string, size: number): void {
-    if (size !== this.#segmentSize || this.#ready.length >= this.#countMax) {
+    const missingSize = this.#segmentSize - size
+    const isFit = missingSize >= 0 && missingSize <= Math.min(2 * stepSize, this.#segmentSize >> 2)
+    if (!isFit || this.#ready.length >= this.#countMax) {
       this.#disk.remove(name)
       return
     }
@@ -94,10 +96,11 @@ export class Spares {
     const file = this.#disk.open(spare)
     try {
       file.write([new Uint8Array(blockHeaderSize)], 0)
+      if (missingSize > 0) file.write([new Uint8Array(missingSize)], size)
     } finally {
       file.close()
     }
-    this.#add(spare, size)
+    this.#add(spare, this.#segmentSize)
   }
 
   /** Makes one out of nothing, in the background, if one is wanted and there is much space. */
