@@ -145,6 +145,22 @@ export const faults = [
     put: '[\\u2028\\u2029]',
     test: 'packages/cli/test/debug/show.test.ts',
   },
+  {
+    room: 'server/storage/local',
+    what: 'a block of an earlier use of the file is taken for one of the log',
+    file: 'packages/server/src/storage/local/chain.ts',
+    find: 'while (cursor.read(at) && cursor.number === this.#number && cursor.epoch >= this.#epoch) {',
+    put: 'while (cursor.read(at)) {',
+    test: 'packages/server/test/storage/local/disasters.test.ts',
+  },
+  {
+    room: 'server/storage/local',
+    what: 'a file goes before the log has said so for good',
+    file: 'packages/server/src/storage/local/local-log.ts',
+    find: 'this.#drops.synced(mark.number)',
+    put: 'this.#drops.synced(Infinity)',
+    test: 'packages/server/test/storage/local/crashes.test.ts',
+  },
 ]
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) main(process.argv[2] ?? '')
