@@ -359,6 +359,8 @@ export class Queue implements Timed, DeliverySource {
       lane.take(place)
       this.#remove(place)
       this.counters.published--
+      // What stood behind it may fit where it did not.
+      if (!this.isDirty && this.consumers.size > 0) this.#home.dirty(this)
     }
   }
 

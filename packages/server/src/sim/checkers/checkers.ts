@@ -68,11 +68,11 @@ export class Checkers implements Doorkeeper, SessionHome {
   readonly #gone = new Set<ExpectedQueue>()
   readonly #keptNames = new KeptNames()
   #safeThrough = -1
+  /** The first message id of this process. */
+  #idLeast = 0
   #isRotten = false
   /** Said while the process was opening. */
   #isDamaged = false
-  /** The first message id of this process. */
-  #idLeast = 0
   /** What was surely found when the last process ended. */
   #foundThrough = -1
   /** What has happened until the end of the last turn is written, if it is kept. */
@@ -226,6 +226,18 @@ export class Checkers implements Doorkeeper, SessionHome {
     if (same === undefined) this.#takenByName.set(name, [message])
     else same.push(message)
     return message
+  }
+
+  /** Ids rise in the order of taking, and from process to process. */
+  canHaveId({ number, idLeast }: TakenMessage, id: number): boolean {
+    const taken = this.#taken
+    const isTelling = (message: TakenMessage): boolean => message.id !== undefined || message.idLeast !== idLeast
+    let after = number + 1
+    while (after < taken.length && !isTelling(taken[after]!)) after++
+    let before = number - 1
+    while (before >= 0 && !isTelling(taken[before]!)) before--
+    if (after < taken.length && id >= (taken[after]!.id ?? taken[after]!.idLeast)) return false
+    return id >= idLeast && (before < 0 || id > (taken[before]!.id ?? 0))
   }
 
   countOf(queue: ExpectedQueue): number {

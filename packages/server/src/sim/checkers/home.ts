@@ -41,6 +41,8 @@ export interface SessionHome {
   safeThrough(stamp: number): void
   /** A client has settled a message for good. */
   settled(connection: number, message: string, outcome: 'acked' | 'rejected'): void
+  /** Whether a message that was published more than once can have this id, by those that were taken before and after it. */
+  canHaveId(message: TakenMessage, id: number): boolean
   /** How many messages a queue has: what must be so, or, where several counts can be, what is. */
   countOf(queue: ExpectedQueue): number
   /** The queue is gone, and its consumers with it. */

@@ -30,7 +30,7 @@ export interface TakenMessage {
   readonly stamp: number
   /** The broker's; known when a confirm or a delivery has told it. */
   id: number | undefined
-  /** It is not lower than this: the process that took it has given out none below. */
+  /** The first id that the process gives out which has taken it. */
   readonly idLeast: number
   /** It was refused after all, for a reason that could not be foreseen. */
   isWithdrawn: boolean
@@ -231,14 +231,14 @@ export class ExpectedQueue {
     }
   }
 
-  /** The copy that a delivery is of. Fails when there is none that could be. */
-  find(name: string, id: number): Copy {
+  /** The copy that a delivery is of. Fails when there is none that could be. Of those that were published again, it is the one that can have this id. */
+  find(name: string, id: number, canBe: (message: TakenMessage, id: number) => boolean): Copy {
     const same = [...(this.#byName.get(name) ?? []), ...this.#ghosts.filter((each) => each.message.name === name)]
     if (same.length === 0) fail('invented', `queue '${this.name}' delivers message ${name}, which it was never given`)
-    const unnamed = same.filter(({ message }) => message.id === undefined && message.idLeast <= id)
-    // One that was published again after a restart is not the one from before.
-    const copy =
-      same.find((each) => each.message.id === id) ?? unnamed.find(({ message }) => message.idLeast === unnamed.at(-1)!.message.idLeast)
+    const named = same.find((each) => each.message.id === id)
+    const unnamed = named === undefined ? same.filter(({ message }) => message.id === undefined) : []
+    const possible = unnamed.length > 1 ? unnamed.filter(({ message }) => canBe(message, id)) : []
+    const copy = named ?? (unnamed.length > 1 ? (possible.find(({ isUnsure }) => !isUnsure) ?? possible[0]) : unnamed[0])
     return (
       copy ??
       fail('identity', `message ${name} is delivered as ${id}, but was confirmed as ${same.map((each) => each.message.id).join(', ')}`)

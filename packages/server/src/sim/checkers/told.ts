@@ -219,7 +219,7 @@ export class Told {
     const isLate = !this.#session.channels.has(channel.id)
     for (const record of records) {
       expect(tag === channel.lastTag + 1, 'frame', () => `tag ${tag} follows ${channel.lastTag}`)
-      const copy = consumer.queue.find(messageName(record), id)
+      const copy = consumer.queue.find(messageName(record), id, (message, of) => home.canHaveId(message, of))
       tellId(copy.message, id)
       expect(
         copy.message.record.equals(record.bytes),
