@@ -22,6 +22,7 @@ export class KeptNames {
   #version = 0
   /** All that ever were, by their numbers. */
   readonly #queues = new Map<number, ExpectedQueue>()
+  readonly #ever = new Set<ExpectedQueue>()
 
   /** The names are so now. */
   note(names: ExpectedNames, stamp: number): void {
@@ -37,6 +38,7 @@ export class KeptNames {
       queues.map(({ name, options }) => ({ name, ...options })),
       bindings,
     )
+    for (const queue of queues) this.#ever.add(queue)
     this.#moments.push({ stamp, text, exchanges, queues, bindings })
   }
 
@@ -77,7 +79,7 @@ export class KeptNames {
   salvage(names: ExpectedNames, state: DurableState): readonly ExpectedQueue[] {
     const { host, bindings } = hostOf(state)
     const queues = host.queues.map(({ id, name, autoDelete, expiresMs }) => {
-      const known = this.#queues.get(id) ?? [...this.#queues.values()].findLast((queue) => queue.name === name)
+      const known = this.#queues.get(id) ?? [...this.#ever].findLast((queue) => queue.name === name)
       if (known === undefined) fail('invented', `after damage there is a queue '${name}', which never was`)
       const queue = known.options.autoDelete === autoDelete && known.options.expiresMs === expiresMs ? known : undefined
       return queue ?? fail('invented', `after damage queue '${name}' has other options`)

@@ -147,7 +147,7 @@ export class Inode {
       }
     }
     const most = Math.max(this.keptSize, this.size)
-    const size = random.chance(0.5) ? most : Math.max(this.keptSize, lastKept)
+    const size = random.chance(0.1) ? most : Math.max(this.keptSize, lastKept)
     if (size < most) report.short++
     this.#kept.copy(this.#seen)
     this.size = this.keptSize = size
