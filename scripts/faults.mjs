@@ -85,8 +85,8 @@ export const faults = [
     room: 'server/turn',
     what: 'a broker that goes away does not wait for the last settlement',
     file: 'packages/server/src/turn/drain.ts',
-    find: 'if (unsettledCount > 0) return false',
-    put: 'if (unsettledCount > 1) return false',
+    find: 'if (unsettledCount > 0 ||',
+    put: 'if (unsettledCount > 1 ||',
     test: 'packages/server/test/turn/drain.test.ts',
   },
   {
@@ -154,7 +154,7 @@ export const faults = [
     test: 'packages/server/test/storage/local/disasters.test.ts',
   },
   {
-    room: 'server/storage/local',
+    room: 'server/storage/local, drops',
     what: 'a file goes before the log has said so for good',
     file: 'packages/server/src/storage/local/local-log.ts',
     find: 'this.#drops.synced(mark.number)',
