@@ -47,7 +47,7 @@ export const faults: readonly PlantedFault[] = [
     file: 'server/dist/broker/exchanges/topic-trie.js',
     find: 'if (node.isHash)',
     put: 'if (false)',
-    checks: ['route'],
+    checks: ['order', 'route'],
   },
   {
     room: 'routing, route cache',
@@ -119,7 +119,7 @@ export const faults: readonly PlantedFault[] = [
     file: 'server/dist/session/confirms.js',
     find: 'this.#queueCounts[last] === queues &&',
     put: '',
-    checks: ['route'],
+    checks: ['order', 'route'],
   },
   {
     room: 'session, credit',

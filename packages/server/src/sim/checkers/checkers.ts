@@ -321,6 +321,7 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   /** The broker's process has ended. When it was killed, what it had written is there. */
   crash(isPowerCut: boolean): void {
+    this.#expireLast()
     // What was on its way to a consumer without settlements may be gone in the log, and not have been sent. [P-10.6]
     for (const session of this.#sessions.values()) for (const queue of session.unsettledQueues()) queue.losesSight()
     for (const session of this.#sessions.values()) session.crash()
@@ -333,6 +334,16 @@ export class Checkers implements Doorkeeper, SessionHome {
     if (isPowerCut) this.#foundThrough = this.#safeThrough
     else if (this.#turn !== undefined) this.#foundThrough = Math.max(this.#safeThrough, this.hasFailed ? 0 : this.#writtenThrough)
     this.#turn = undefined
+  }
+
+  /** In its last turn the process may have let queues go whose time was over. */
+  #expireLast(): void {
+    for (const queue of [...this.names.queues.values()]) {
+      const { expiresMs } = queue.options
+      if (expiresMs === undefined || queue.consumers.size > 0 || this.now - queue.usedAt < expiresMs) continue
+      this.names.removeQueue(queue.name)
+      this.#keptNames.note(this.names, ++this.stamp)
+    }
   }
 
   /** Another process goes on, with what was kept. */
