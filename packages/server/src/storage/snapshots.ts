@@ -86,19 +86,21 @@ export class Snapshots {
   #take(): void {
     const { log, journal, broker, moved, now } = this.#options
     const takenAt = now()
+    const { written: through } = log.progress()
     const parts = encodeSnapshot({
       state: broker.durableState(journal.reservedId),
+      // One in which nothing was kept yet may not be there after a crash, and nobody misses it.
       segments: log
         .segments()
-        .map(({ id }) => id)
-        .filter((id) => !journal.leaving.has(id)),
+        .filter(({ id, first }) => first <= through && !journal.leaving.has(id))
+        .map(({ id }) => id),
       index: journal.index,
       moved,
     })
     let size = 0
     for (const part of parts) size += part.length
     this.#appendedAt = journal.appendedSize
-    this.#taken = { through: log.progress().written, epoch: log.epoch, parts, size, takenAt, done: this.#asked }
+    this.#taken = { through, epoch: log.epoch, parts, size, takenAt, done: this.#asked }
     this.#asked = []
     this.#lookAtTaken(this.#taken)
   }

@@ -2,7 +2,7 @@
 import { diskFaults, faults, type Tally } from '../../dist/sim/index.js'
 
 /** Steps of the busy days of a seed, at least; its end takes some hundred more. */
-export const stepsMin = 1_700
+export const stepsMin = 2_000
 
 /** What goes wrong with the network and the process by name; with the disk also by what came of it. */
 export const faultKinds: readonly string[] = [
