@@ -77,8 +77,16 @@ export function findChain(segments: readonly Segment[], start: ChainStart, dropp
   return finder.end(wanted)
 }
 
-/** Calls `each` with the appends of a stretch that are whole and behind `behind`; how many. What it gets is good until it returns. */
-export function readStretch(stretch: Stretch, behind: Position, each: (position: Position, bytes: Uint8Array) => void): number {
+/**
+ * Calls `each` with the appends of a stretch that are whole and behind `behind`; how many. What it gets is good until it returns. A block that was whole when the
+ * stretch was found and is not now is told to `damaged`, and the next one is looked for.
+ */
+export function readStretch(
+  stretch: Stretch,
+  behind: Position,
+  each: (position: Position, bytes: Uint8Array) => void,
+  damaged: (damage: LogDamage) => void,
+): number {
   const { segment } = stretch
   if (segmentIdOf(behind) > segment.id) return 0
   const start = segmentIdOf(behind) === segment.id ? offsetOf(behind) : 0
@@ -86,12 +94,19 @@ export function readStretch(stretch: Stretch, behind: Position, each: (position:
   const pieces: Uint8Array[] = []
   let firstAt = -1
   let count = 0
-  for (let at = Math.max(start, stretch.from); at < stretch.to; at += cursor.size) {
-    if (!cursor.read(at)) throw new Error(`${segment.name} has changed at ${at} while it was read`)
+  let lastNumber = 0
+  const isNext = ({ at, number }: BlockCursor): boolean => at < stretch.to && number > lastNumber && number <= stretch.lastNumber
+  for (let at = Math.max(start, stretch.from); at < stretch.to; at = cursor.at + cursor.size) {
+    if (!cursor.read(at)) {
+      damaged({ segment: segment.id, where: `${segment.name} offset ${at}`, message: 'the block has changed since it was looked at' })
+      firstAt = -1
+      if (!cursor.search(at + 8, isNext)) break
+    }
     const { flags } = cursor
+    lastNumber = cursor.number
     if ((flags & BlockFlag.continuation) === 0) {
       pieces.length = 0
-      firstAt = at
+      firstAt = cursor.at
     } else if (firstAt < 0) continue
     if ((flags & BlockFlag.continued) !== 0) {
       pieces.push(cursor.payload.slice())

@@ -13,7 +13,7 @@
  */
 import assert from 'node:assert'
 import { DiskError } from '../../ports/disk.js'
-import type { Log, LogProgress, LogReading, LogReplay, LogSegment, LogSnapshot, Position, SegmentId } from '../../ports/log.js'
+import type { Log, LogDamage, LogProgress, LogReading, LogReplay, LogSegment, LogSnapshot, Position, SegmentId } from '../../ports/log.js'
 import { AppendParts, appendSizeOf } from './append-parts.js'
 import { BlockFlag, type BlockStamp, blockHeaderSize } from './block.js'
 import { type Chain, findChain, readStretch } from './chain.js'
@@ -314,8 +314,9 @@ export class LocalLog implements Log {
       const { chain, through, damage } = this.#start
       const { stretches, damage: found } = from >= through ? chain : this.#wholeChain()
       let blockCount = 0
-      for (const stretch of stretches) blockCount += readStretch(stretch, from, each)
-      resolve({ blockCount, damage: [...damage, ...found], torn: chain.torn })
+      const changed: LogDamage[] = []
+      for (const stretch of stretches) blockCount += readStretch(stretch, from, each, (lost) => changed.push(lost))
+      resolve({ blockCount, damage: [...damage, ...found, ...changed], torn: chain.torn })
     })
   }
 
