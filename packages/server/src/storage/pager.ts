@@ -56,6 +56,8 @@ export class Pager implements PagerPort, EntrySink {
   /** Where the piece begins that is read, or was read last. */
   #from = 0
   #arrived: LogReading | undefined
+  /** Who has come since that piece was asked for. */
+  readonly #late = new Set<QueueRead>()
   /** Damage that has been told. */
   readonly #told = new Set<string>()
   readonly #pages: ColdPage[] = []
@@ -130,7 +132,11 @@ export class Pager implements PagerPort, EntrySink {
       pages.length = 0
       if (!queue.deleted) queue.coldAhead(Math.max(1, Math.min(aheadSizeMax, this.#options.memorySize * aheadShare, room)), pages)
       if (pages.length === 0) queue.isReading = false
-      else this.#reads.set(queue.keptId, new QueueRead(queue, [...pages], this))
+      else {
+        const read = new QueueRead(queue, [...pages], this)
+        this.#reads.set(queue.keptId, read)
+        if (this.#isUnderWay) this.#late.add(read)
+      }
     }
     this.#readOn()
   }
@@ -180,7 +186,12 @@ export class Pager implements PagerPort, EntrySink {
     this.readCount++
     for (const { where, message } of damage) this.#tellDamage(where, message)
     const served: QueueRead[] = []
-    for (const read of this.#reads.values()) if (read.begin(this.#from, next)) served.push(read)
+    for (const read of this.#reads.values()) {
+      // The end of the log was where it is no longer: what came behind it may have become cold since, and is not missing.
+      if (next === undefined && this.#late.has(read)) continue
+      if (read.begin(this.#from, next)) served.push(read)
+    }
+    this.#late.clear()
     for (const { position, bytes } of blocks) {
       this.readSize += bytes.length
       this.#position = position

@@ -355,13 +355,14 @@ export class ClientLife implements Peer {
       ...(random.chance(0.2) ? { priority: random.between(-2, 2) } : {}),
       ...(random.chance(0.05) ? { exclusive: true } : {}),
     }
-    let last = 0
+    let last = -1
     const handler = (message: Message): unknown => {
       this.#look(message)
-      const id = Number(message.id.split('-')[1])
-      const inOrder = concurrency === 1 && ack !== 'manual' && !message.redelivered
-      if (inOrder && id < last) this.#fail(`message ${message.id} of queue '${message.queue}' is handled behind ${last}`)
-      if (inOrder) last = id
+      const number = this.#numberOf(message)
+      const inOrder = concurrency === 1 && ack !== 'manual' && !message.redelivered && number !== undefined
+      if (inOrder && number < last)
+        this.#fail(`message ${message.id} of queue '${message.queue}', taken as the ${number}., is handled behind the ${last}.`)
+      if (inOrder) last = number
       this.#world.tally.count(`client handled, ack ${ack}`)
       return ack === 'manual' ? this.#hold(message) : this.#handle(message, random)
     }
@@ -436,6 +437,16 @@ export class ClientLife implements Peer {
   #look({ content, id, queue }: Message): void {
     const isQuestion = queue.startsWith('questions')
     if (!isQuestion && readBody(content) === undefined) this.#fail(`message ${id} of queue '${queue}' is damaged: ${content.length} bytes`)
+  }
+
+  /**
+   * When the broker took it, among all messages. Ids do not say it of a process that began on a disk that takes nothing: it could not reserve any, and the
+   * next one begins where it began.
+   */
+  #numberOf({ content, id }: Message): number | undefined {
+    const identity = readBody(content)
+    if (identity === undefined) return undefined
+    return this.#world.checkers.takenAs(nameOf(identity)).findLast((taken) => id.endsWith(`-${taken.id}`))?.number
   }
 
   #note({ content }: Message, outcome: 'acked' | 'rejected'): void {

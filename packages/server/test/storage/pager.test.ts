@@ -201,6 +201,24 @@ t.test('pager - queues whose messages lie among one another are read together', 
   t.ok(recorder.log.readSize < 2 * recorder.journal.appendedSize, `${recorder.log.readSize} bytes read of ${recorder.journal.appendedSize}`)
 })
 
+t.test('pager - what was written, and left memory, while the end of the log was read is not missed there', async (t) => {
+  const recorder = new PagedRecorder()
+  recorder.queue('a')
+  const late = recorder.queue('b')
+  publish(recorder, 'a', 0, 100)
+  recorder.chill('a')
+  recorder.consume('a', { id: 1, ...wide })
+  recorder.broker.dispatch()
+  t.equal(recorder.pager.readCount, 0, 'what was read to the end of the log has not arrived')
+  for (let i = 0; i < 100; i++) recorder.publish('', 'b', `${i}`, undefined, true)
+  t.equal(recorder.chill('b'), 1)
+  recorder.consume('b', { id: 2, ...wide })
+  const got = recorder.turn()
+  for (const id of [1, 2]) t.same(numbers(got.filter(({ consumer }) => consumer.id === id)), range(0, 100))
+  t.equal(late.counters.lost, 0)
+  t.same(recorder.reports, [])
+})
+
 t.test('pager - a fan-out is kept once and comes back to each queue', async (t) => {
   const recorder = new PagedRecorder()
   const names = ['a', 'b', 'c']
