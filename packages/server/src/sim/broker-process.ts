@@ -156,7 +156,10 @@ export class BrokerProcess {
     const copy = this.#random.chance(comparedShare) ? this.disk.copy() : undefined
     try {
       const opened = await openLocalLog(this.disk, this.#logOptions())
-      const store = await openStore(opened, log, () => clock.now())
+      const tell: Logger = (level, event, fields) => {
+        if (life === this.#life) log(level, event, fields)
+      }
+      const store = await openStore(opened, tell, () => clock.now())
       if (copy !== undefined) {
         this.comparing = this.#compare(copy, store)
         await this.comparing

@@ -149,7 +149,7 @@ export class SimBroker {
     this.#turn = new Turn({
       clock: this.clock.ofProcess(),
       entropy: seededEntropy(this.random(`broker${life}`)),
-      log: this.#log,
+      log: this.#logOf(this.process?.life),
       limits: this.limits,
       authenticator: this.#authenticator(this.random(`authenticator${life}`)),
       virtualHosts: ['default'],
@@ -173,6 +173,13 @@ export class SimBroker {
         queue.endPage(0)
         this.tally.count('pages that left memory', queue.chill(1_000, 1_000, 0))
       }
+    }
+  }
+
+  /** As with what it throws: what a process says in its last moment, when its disk has ended in the middle of an operation, nobody hears. */
+  #logOf(life: number | undefined): Logger {
+    return (level, event, fields) => {
+      if (life === this.process?.life) this.#log(level, event, fields)
     }
   }
 

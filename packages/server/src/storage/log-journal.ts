@@ -165,7 +165,8 @@ export class LogJournal implements Journal {
   mend(): void {
     this.#state = 'held'
     this.index.forget((position) => position > this.lostFrom)
-    this.#reservedId = 0
+    // The snapshot that makes up for it reserves ids as a block would: some are given out before there is another block.
+    this.#reservedId = this.#nextMessageId() + idReserve
   }
 
   /** What was to be made up for could not be: it is as if the log had failed again. */

@@ -22,8 +22,12 @@ export interface MendingOptions {
   readonly broker: Broker
   readonly moved: MovedIndex
   readonly tell: Logger
-  /** Saves what is so now, or a little later, and says so. */
-  readonly saveSnapshot: (done: (error: Error | undefined) => void) => void
+  readonly snapshots: {
+    /** An older one is on its way. */
+    readonly isBusy: boolean
+    /** When none is: saves what is so in this turn, and says so. */
+    ask(done: (error: Error | undefined) => void): void
+  }
   /** A turn should look. */
   readonly wake: () => void
 }
@@ -42,7 +46,7 @@ export class Mending {
 
   /** After the journal has written, in each turn; there is one at least twice a second. */
   look(now: number): void {
-    const { journal, tell, wake } = this.#options
+    const { journal, tell, snapshots, wake } = this.#options
     if (!journal.failed) return
     const { failed, message } = journal.log.progress()
     if (this.#state === 'well') {
@@ -54,11 +58,12 @@ export class Mending {
       return
     }
     if (this.#state === 'saving' && failed !== undefined) this.#again(now, message)
-    if (this.#state === 'failed' && now >= this.#retryAt) this.#recover(now)
+    // What is said from `mend` on follows behind the snapshot. So this must be one of the same turn: a later one would have it too, and it would be there twice.
+    if (this.#state === 'failed' && now >= this.#retryAt && !snapshots.isBusy) this.#recover(now)
   }
 
   #recover(now: number): void {
-    const { journal, moved, saveSnapshot, wake } = this.#options
+    const { journal, moved, snapshots, wake } = this.#options
     const { log } = journal
     // It may have been the snapshot alone that could not be saved.
     const hasFailed = log.progress().failed !== undefined
@@ -73,7 +78,7 @@ export class Mending {
     }
     this.#state = 'saving'
     const attempt = ++this.#attempt
-    saveSnapshot((error) => {
+    snapshots.ask((error) => {
       if (attempt !== this.#attempt) return
       if (error === undefined) this.#healed()
       else this.#again(this.#options.broker.now, error.message)

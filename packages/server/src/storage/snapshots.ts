@@ -71,6 +71,11 @@ export class Snapshots {
     this.#options.wake()
   }
 
+  /** One that was taken before is not saved yet. Each that ends wakes a turn. */
+  get isBusy(): boolean {
+    return this.#isSaving || this.#taken !== undefined
+  }
+
   /** Looks whether it is time. After the journal has written what the turn said. */
   look(): void {
     if (this.#isSaving) return

@@ -39,11 +39,11 @@ export class Upkeep implements Timed {
   #isStopped = false
 
   constructor(options: UpkeepOptions) {
-    const { journal, broker, timers, diskFreeMin, snapshots, pager } = options
+    const { journal, broker, timers, diskFreeMin, pager } = options
     this.#journal = journal
     this.#timers = timers
     this.#alarm = new DiskAlarm(diskFreeMin)
-    this.#mending = new Mending({ ...options, saveSnapshot: (done) => snapshots.ask(done) })
+    this.#mending = new Mending(options)
     this.space = new Space({ ...options, isRead: (isThere) => pager.isAt(isThere) })
     this.due(0, broker.now)
   }

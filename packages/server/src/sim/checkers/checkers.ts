@@ -330,9 +330,10 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#goneNow = []
     this.draining = false
     this.#clock.onTurn = { begin: () => undefined, end: () => undefined }
-    // What a killed process had written stays there; what a failed disk has of it nobody knows.
-    if (isPowerCut) this.#foundThrough = this.#safeThrough
-    else if (this.#turn !== undefined) this.#foundThrough = Math.max(this.#safeThrough, this.hasFailed ? 0 : this.#writtenThrough)
+    // What a killed process had written stays there; what a failed disk has of it nobody knows. An opening syncs what it finds, and begins nothing before
+    // that is done: when it fails instead, what it found may be gone with its process, and nobody was told of it. [P-10.4]
+    if (isPowerCut || this.hasFailed) this.#foundThrough = this.#safeThrough
+    else if (this.#turn !== undefined) this.#foundThrough = Math.max(this.#safeThrough, this.#writtenThrough)
     this.#turn = undefined
   }
 

@@ -72,12 +72,12 @@ class Reading {
     const { end } = segment
     const count = Math.min(end - at, Math.max(size, readSizeMin))
     if (count < blockHeaderSize) {
-      this.#later(() => this.#goOn(segment))
+      this.#later(() => this.#goOn(segment, at))
       return
     }
     const bytes = Buffer.allocUnsafeSlow(count)
     this.#fill(segment, bytes, at, (read) => {
-      if (!this.#place.has(segment)) return this.#goOn(segment)
+      if (!this.#place.has(segment)) return this.#goOn(segment, end)
       // Meanwhile the log may have failed, and what was not synced is not in it any more.
       const endNow = Math.min(end, segment.end)
       this.#take(segment, at, bytes.subarray(0, Math.max(0, Math.min(read, endNow - at))), endNow)
@@ -94,7 +94,7 @@ class Reading {
       const { message } = error as Error
       this.#later(() => {
         this.#note(segment, at, message)
-        this.#goOn(segment)
+        this.#goOn(segment, segment.end)
       })
     }
   }
@@ -123,7 +123,7 @@ class Reading {
     const next = start + index
     if (next < end && this.#blocks.length === 0) this.#read(segment, next, this.#size)
     else if (next < end) this.#end(positionOf(segment.id, next))
-    else this.#goOn(segment)
+    else this.#goOn(segment, next)
   }
 
   /** Takes the append at `index`: its size. 0: it is damaged; -1: it goes on behind `bytes`. */
@@ -169,7 +169,7 @@ class Reading {
         if ((blockFlagsAt(bytes, i) & BlockFlag.continuation) !== 0) continue
         return this.#end(positionOf(segment.id, at + i))
       }
-      this.#goOn(segment)
+      this.#goOn(segment, end)
     })
   }
 
@@ -177,14 +177,20 @@ class Reading {
     this.#damage.push({ segment: segment.id, where: `${segment.name} offset ${at}`, message })
   }
 
-  /** At the end of a segment: in the next one, if nothing has been found yet. */
-  #goOn(segment: Segment): void {
+  /** At what was the end of a segment: in what has been written to it since, or in the next one, if nothing has been found yet. */
+  #goOn(segment: Segment, end: number): void {
+    const isFound = this.#blocks.length > 0 || this.#damage.length > 0
+    if (end < segment.end && this.#place.has(segment)) {
+      if (isFound) this.#end(positionOf(segment.id, end))
+      else this.#later(() => this.#read(segment, end, this.#size))
+      return
+    }
     const next = this.#place.segmentFrom(segment.id + 1)
     if (next === undefined || next.isEmpty) {
       this.#end(undefined)
       return
     }
-    if (this.#blocks.length > 0 || this.#damage.length > 0) {
+    if (isFound) {
       this.#end(next.first)
       return
     }

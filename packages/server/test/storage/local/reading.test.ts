@@ -6,6 +6,36 @@ import { Random } from '../../../dist/sim/random.js'
 import { openLocalLog } from '../../../dist/storage/local/index.js'
 import { PaperTime } from './paper-time.js'
 
+t.test('reading - what is written behind the end that it goes to, and in segments behind that, is passed over by nobody', async (t) => {
+  const time = new PaperTime()
+  const disk = new SimDisk({ random: Random.of(1, 'disk'), later: time.later })
+  const log = await time.wait(
+    openLocalLog(disk, {
+      clock: { wall: () => time.now },
+      entropy: { name: (size) => 'abcdefghij'.slice(0, size) },
+      later: time.later,
+      wake: () => undefined,
+      segmentSize: 64 * 1024,
+    }),
+  )
+  const texts = ['first', 'second', 'third']
+  const first = log.append([Buffer.from('first')], 'sync')
+  const found: string[] = []
+  let isRead = false
+  const told = ({ blocks, next }: LogReading): void => {
+    for (const { bytes } of blocks) found.push(Buffer.from(bytes).toString())
+    if (next === undefined) isRead = true
+    else log.read(next, 100_000, told)
+  }
+  log.read(first, 100_000, told)
+  log.append([Buffer.from('second')], 'sync')
+  log.seal()
+  log.append([Buffer.from('third')], 'sync')
+  t.equal(log.segments().length, 2)
+  await time.until(() => isRead)
+  t.same(found, texts)
+})
+
 t.test('reading - what a failure takes back while it is read is not there, and is no damage', async (t) => {
   const time = new PaperTime()
   const disk = new SimDisk({ random: Random.of(1, 'disk'), later: time.later })
