@@ -172,3 +172,33 @@ t.test('scenario - what is taken while the disk has failed goes on, and is lost 
   await world.restart('power cut')
   t.match(world.ask(world.client(), FrameType.checkQueue, { queue: 'q' }), { durable: true })
 })
+
+t.test('scenario - what a killed process had written may be gone when the next one cannot sync it, as long as nobody was told of it', async (t) => {
+  const world = new SmallWorld({ data })
+  await world.up()
+  const before = world.client()
+  world.ask(before, FrameType.declareQueue, { queue: 'q' })
+  before.peer.request(FrameType.declareQueue, before.channel.id, { queue: 'r' }, () => undefined)
+  world.pass(5)
+  world.broker.process!.end('kill')
+  world.broker.process!.disk.failSyncs(1)
+  await world.up()
+  t.equal(world.broker.tally.of('openings that failed'), 1)
+  const after = world.client()
+  t.match(world.ask(after, FrameType.checkQueue, { queue: 'q' }), { durable: true })
+  t.match(world.ask(after, FrameType.checkQueue, { queue: 'r' }), { name: 'notFound' })
+})
+
+t.test('scenario - what a process says that has ended in the middle of an operation is not heard', async (t) => {
+  let endCount = 0
+  for (let operations = 0; operations < 12; operations++) {
+    const world = new SmallWorld({ data })
+    await world.up()
+    world.broker.turn.snapshots!.ask(() => undefined)
+    world.broker.process!.endIn(operations, 'power cut')
+    await world.goOn(200)
+    endCount += world.broker.tally.of('power cut in an operation')
+    t.equal(world.broker.tally.of('log snapshot-failed'), 0)
+  }
+  t.ok(endCount > 3, `${endCount} of them ended so`)
+})
