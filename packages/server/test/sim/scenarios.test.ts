@@ -173,21 +173,24 @@ t.test('scenario - what is taken while the disk has failed goes on, and is lost 
   t.match(world.ask(world.client(), FrameType.checkQueue, { queue: 'q' }), { durable: true })
 })
 
-t.test('scenario - what a killed process had written may be gone when the next one cannot sync it, as long as nobody was told of it', async (t) => {
-  const world = new SmallWorld({ data })
-  await world.up()
-  const before = world.client()
-  world.ask(before, FrameType.declareQueue, { queue: 'q' })
-  before.peer.request(FrameType.declareQueue, before.channel.id, { queue: 'r' }, () => undefined)
-  world.pass(5)
-  world.broker.process!.end('kill')
-  world.broker.process!.disk.failSyncs(1)
-  await world.up()
-  t.equal(world.broker.tally.of('openings that failed'), 1)
-  const after = world.client()
-  t.match(world.ask(after, FrameType.checkQueue, { queue: 'q' }), { durable: true })
-  t.match(world.ask(after, FrameType.checkQueue, { queue: 'r' }), { name: 'notFound' })
-})
+t.test(
+  'scenario - what a killed process had written may be gone when the next one cannot sync it, as long as nobody was told of it',
+  async (t) => {
+    const world = new SmallWorld({ data })
+    await world.up()
+    const before = world.client()
+    world.ask(before, FrameType.declareQueue, { queue: 'q' })
+    before.peer.request(FrameType.declareQueue, before.channel.id, { queue: 'r' }, () => undefined)
+    world.pass(5)
+    world.broker.process!.end('kill')
+    world.broker.process!.disk.failSyncs(1)
+    await world.up()
+    t.equal(world.broker.tally.of('openings that failed'), 1)
+    const after = world.client()
+    t.match(world.ask(after, FrameType.checkQueue, { queue: 'q' }), { durable: true })
+    t.match(world.ask(after, FrameType.checkQueue, { queue: 'r' }), { name: 'notFound' })
+  },
+)
 
 t.test('scenario - what a process says that has ended in the middle of an operation is not heard', async (t) => {
   let endCount = 0

@@ -266,14 +266,17 @@ t.test('storage failure - what ends while an older snapshot is still being saved
   t.same(heard(other).bodies, ['b', 'c'])
 })
 
-t.test('storage failure - an id that was given out when the disk works again is not given out once more, though the power was cut at once', async (t) => {
-  const { stage, peer } = await withQueue({ syncMs: 50 })
-  stage.disk.failSyncs(1)
-  publish(peer, ['a'])
-  while (stage.logged('storage-recovered').length === 0) stage.pass(5)
-  publish(peer, ['b'], { persistent: false })
-  t.same(heard(peer).taken, [2])
-  const { nextMessageId } = stage.turn.broker
-  const next = await stage.next({ end: 'power cut' })
-  t.ok(next.turn.broker.nextMessageId >= nextMessageId)
-})
+t.test(
+  'storage failure - an id that was given out when the disk works again is not given out once more, though the power was cut at once',
+  async (t) => {
+    const { stage, peer } = await withQueue({ syncMs: 50 })
+    stage.disk.failSyncs(1)
+    publish(peer, ['a'])
+    while (stage.logged('storage-recovered').length === 0) stage.pass(5)
+    publish(peer, ['b'], { persistent: false })
+    t.same(heard(peer).taken, [2])
+    const { nextMessageId } = stage.turn.broker
+    const next = await stage.next({ end: 'power cut' })
+    t.ok(next.turn.broker.nextMessageId >= nextMessageId)
+  },
+)
