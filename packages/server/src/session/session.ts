@@ -281,6 +281,10 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
 
   turnBegan(): void {
     if (this.state !== 'open') return
+    if (this.#closeCorrelation !== 0) {
+      if (!this.outgoing.isGated) this.#finishClose()
+      return
+    }
     const { broker } = this.#home
     if (!this.outgoing.isDeaf) this.intake.goOn(broker.now)
     if (!this.isOpen) return
@@ -313,7 +317,8 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     journal.write()
     if (this.outgoing.flush(output, broker.now, journal.synced, journal.lost)) this.liveness.sentAt = broker.now
     if (this.outgoing.isGated) this.#home.awaitsSync(this)
-    else if (this.#closeCorrelation !== 0) this.#finishClose()
+    // In the next turn, before anything is handed out: what it held goes back to its place first.
+    else if (this.#closeCorrelation !== 0) this.#home.again(this)
   }
 
   written(): void {
@@ -382,6 +387,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     this.channels.hold(true)
     this.#closeCorrelation = correlation
     this.flush()
+    if (!this.outgoing.isGated) this.#finishClose()
   }
 
   /** What was published before the CLOSE is on the disk, and its publishers have been told. */
