@@ -59,14 +59,8 @@ export class Lane {
   push(slab: number, offset: number, size: number, id: number, meta: number): number {
     let place = this.#next
     if (this.liveCount === 0 && (place & indexMask) >= restartFrom) place = this.#restart()
-    let page = this.#pageFor(place)
-    if (size > largeFrom) {
-      if (page.largeSize + size > keptRunSizeMax && (place & indexMask) !== 0) {
-        place = this.#closePage(page, place)
-        page = this.#pageFor(place)
-      }
-      page.largeSize += size
-    }
+    if (size > largeFrom) place = this.#placeOfLarge(place, size)
+    const page = this.#pageFor(place)
     const index = place & indexMask
     if (index >= page.ids.length) this.#pool.grow(page)
     const words = page.words
@@ -85,6 +79,18 @@ export class Lane {
     this.liveSize += size
     this.#next = place + 1
     return place
+  }
+
+  /** Where a large record goes: at `place`, or in the next page when this one has as many bytes as a cold page may have. */
+  #placeOfLarge(place: number, size: number): number {
+    const page = this.#pageFor(place)
+    if (page.largeSize + size <= keptRunSizeMax || (place & indexMask) === 0) {
+      page.largeSize += size
+      return place
+    }
+    const next = this.#closePage(page, place)
+    this.#pageFor(next).largeSize += size
+    return next
   }
 
   /** Adds a page of messages whose records lie in the log, behind the last. They may have been delivered before. */
