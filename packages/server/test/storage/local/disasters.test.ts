@@ -245,13 +245,16 @@ t.test('disasters - a sector that the disk does not give any more is damage in i
 /*
  *     opened:  │ 0 │ 1 │ 2 │ 3 │           replayed a moment later:  │ 0 │ 1 │▒▒▒│ 3 │
  */
-t.test('disasters - a block that was whole when the log was opened and is not when it is replayed is damage, and the others are there', async (t) => {
-  const { disk, positions } = await left([100, 100, 100, 100])
-  const log = await openLocalLog(disk, options)
-  const bytes = disk.files.get(segmentName(1))!
-  bytes[offsetOf(positions[2]!) + 60]! ^= 1
-  const { found, replay } = await replayed(log)
-  t.strictSame(found, [0, 1, 3])
-  t.match(replay.damage, [{ segment: 1, where: `${segmentName(1)} offset ${offsetOf(positions[2]!)}` }])
-  await closed(log)
-})
+t.test(
+  'disasters - a block that was whole when the log was opened and is not when it is replayed is damage, and the others are there',
+  async (t) => {
+    const { disk, positions } = await left([100, 100, 100, 100])
+    const log = await openLocalLog(disk, options)
+    const bytes = disk.files.get(segmentName(1))!
+    bytes[offsetOf(positions[2]!) + 60]! ^= 1
+    const { found, replay } = await replayed(log)
+    t.strictSame(found, [0, 1, 3])
+    t.match(replay.damage, [{ segment: 1, where: `${segmentName(1)} offset ${offsetOf(positions[2]!)}` }])
+    await closed(log)
+  },
+)
