@@ -8,6 +8,7 @@ import assert from 'node:assert'
 import type { Entropy } from '../ports/entropy.js'
 import type { Logger } from '../ports/logger.js'
 import { type LocalLogOptions, openLocalLog } from '../storage/local/index.js'
+import { segmentOfName } from '../storage/local/names.js'
 import { type OpenStore, openStore } from '../storage/open-store.js'
 import type { SimClock } from './clock.js'
 import { SimDisk, type SimDiskOptions } from './disk.js'
@@ -96,10 +97,11 @@ export class BrokerProcess {
     this.disk.capacity = freeSize === Infinity ? capacity : Math.min(capacity, this.disk.usedSize + freeSize)
   }
 
-  /** A bit turns of what the disk has; of what one process after another has written, one in all. */
+  /** A bit turns of what the disk has, mostly where messages lie; of what one process after another has written, one in all. */
   rot(random: Random): void {
     if (this.hasRotten) return
-    const where = this.disk.rot(random)
+    const isWanted = random.chance(0.8) ? (name: string) => segmentOfName(name) !== undefined : undefined
+    const where = this.disk.rot(random, isWanted)
     if (where === undefined) return
     this.hasRotten = true
     this.#home.tally.count('disk bit rot')

@@ -186,6 +186,7 @@ export class SimBroker {
   readonly #log: Logger = (level, event, fields) => {
     this.trace.add(this.timeline.now, `${level} ${event}${this.#isPrinted ? ` ${JSON.stringify(fields ?? {})}` : ''}`)
     this.tally.count(`log ${event}`)
+    if (event === 'data-damaged') this.tally.count('messages lost', Number(fields?.messageCount ?? 0))
     if (event === 'data-damaged' || event === 'data-torn-tail') this.#damageTold(event, JSON.stringify(fields))
   }
 

@@ -147,7 +147,9 @@ export class Inode {
       }
     }
     const most = Math.max(this.keptSize, this.size)
-    const size = random.chance(0.1) ? most : Math.max(this.keptSize, lastKept)
+    // How long a file is lies elsewhere than what is in it: either may have arrived without the other.
+    const arrived = random.chance(0.3) ? random.between(0, lastKept) : lastKept
+    const size = random.chance(0.1) ? most : Math.max(this.keptSize, arrived)
     if (size < most) report.short++
     this.#kept.copy(this.#seen)
     this.size = this.keptSize = size

@@ -118,10 +118,11 @@ export function drawProfile(random: Random): Profile {
     if (random.chance(0.12) && action !== 'publish' && action !== 'settle') weights[action] *= random.pick([0, 0, 0.3, 4])
   const faultWeights = {} as Record<Fault, number>
   for (const fault of faults) faultWeights[fault] = random.chance(0.6) ? random.spread(1, 8) : 0
-  const data = random.chance(0.9) ? drawData(random) : undefined
-  for (const fault of diskFaults) faultWeights[fault] = data !== undefined && random.chance(0.6) ? random.spread(1, 8) : 0
+  const isKeeping = random.chance(0.9)
+  for (const fault of diskFaults) faultWeights[fault] = isKeeping && random.chance(0.6) ? random.spread(1, 8) : 0
   // Once a bit has turned a part of what is known is not sure any more: that is for days of their own.
-  if (random.chance(0.7)) faultWeights['bit rot'] = 0
+  if (random.chance(0.5)) faultWeights['bit rot'] = 0
+  const data = isKeeping ? drawData(random, faultWeights['bit rot'] > 0) : undefined
   if (data === undefined) faultWeights.reset++
   else faultWeights.kill++
   return {
@@ -142,13 +143,13 @@ export function drawProfile(random: Random): Profile {
   }
 }
 
-/** So small that segments are ended, dropped and used again, and snapshots made, within a day. */
-function drawData(random: Random): DataOptions {
+/** So small that segments are ended, dropped and used again, and snapshots made, within a day. `isRotten`: what is harmed shall be read, too. */
+function drawData(random: Random, isRotten: boolean): DataOptions {
   return {
     segmentSize: random.pick([8, 16, 32, 64, 256]) << 10,
     snapshotEvery: random.pick([8, 32, 128, 512]) << 10,
     spareCount: random.between(0, 2),
     syncMs: { least: 0.05, most: random.pick([0.2, 5, 5, 50, 500]) },
-    coldShare: random.pick([0, 0.02, 0.1, 0.5]),
+    coldShare: random.pick(isRotten ? [0.1, 0.5] : [0, 0.02, 0.1, 0.5]),
   }
 }
