@@ -1,4 +1,7 @@
-/** A simulated broker without a workload: a test says who comes, what they do, and how the network is. */
+/**
+ * A simulated broker without a workload: a test says who comes, what they do, and how the network is. What the checkers find wrong is thrown by the next
+ * step, and no test waits for ever: a world takes so many steps and no more.
+ */
 import type { Connection, ConnectOptions } from '@waybill/client'
 import { connectWith } from '@waybill/client/testing'
 import {
@@ -9,17 +12,24 @@ import {
   type RawChannel,
   SimBroker,
   type SimBrokerOptions,
+  type SimulationFailure,
   Vocabulary,
   type Weather,
   type World,
 } from '../../dist/sim/index.js'
 
+const stepsMax = 100_000
+
 export class SmallWorld {
   readonly broker: SimBroker
   readonly #world: World
+  #failure: SimulationFailure | undefined
 
   constructor(options: Partial<SimBrokerOptions> = {}) {
-    this.broker = new SimBroker({ seed: 1, ...options })
+    const fail = (failure: SimulationFailure): void => {
+      this.#failure ??= failure
+    }
+    this.broker = new SimBroker({ seed: 1, fail, ...options })
     const { timeline, network, checkers, tally, limits } = this.broker
     let publisher = 0
     this.#world = {
@@ -33,9 +43,7 @@ export class SmallWorld {
       isCalm: true,
       random: (purpose) => this.broker.random(purpose),
       nextPublisher: () => ++publisher,
-      fail: (failure) => {
-        throw failure
-      },
+      fail,
       delivered: () => undefined,
     }
   }
@@ -109,12 +117,13 @@ export class SmallWorld {
 
   async step(): Promise<void> {
     await ticks()
-    if (!this.broker.step()) throw new Error('nothing happens any more')
+    this.#step()
     await ticks()
+    this.#complain()
   }
 
   until(isSo: () => boolean): void {
-    while (!isSo()) if (!this.broker.timeline.step()) throw new Error('nothing happens any more')
+    while (!isSo()) this.#step()
   }
 
   /** Lets everything happen that is due within so long. */
@@ -122,7 +131,20 @@ export class SmallWorld {
     const { timeline } = this.broker
     const end = timeline.now + ms
     timeline.at(end, () => undefined)
-    while (timeline.next <= end) timeline.step()
+    while (timeline.next <= end) this.#step()
+  }
+
+  #step(): void {
+    const { timeline } = this.broker
+    this.#complain()
+    if (timeline.stepCount >= stepsMax)
+      throw new Error(`what is waited for has not come in ${stepsMax} steps, ${Math.round(timeline.now)} ms`)
+    if (!this.broker.step()) throw new Error('nothing happens any more')
+    this.#complain()
+  }
+
+  #complain(): void {
+    if (this.#failure !== undefined) throw this.#failure
   }
 }
 
