@@ -7,40 +7,27 @@
  *     a message is whole when it comes, and still is when its handler is done
  *     a handler alone sees the messages of its queue in order, but for those that had been away
  */
-import { RejectError, RetryError, UsageError, WaybillError, PublishError } from '@waybill/client'
+import { PublishError, RejectError, RetryError, WaybillError } from '@waybill/client'
 import type { Channel, Connection, Consumer, ConsumeOptions, Message, Publisher } from '@waybill/client'
-import { type Clock, connectWith, type Ports } from '@waybill/client/testing'
-import {
-  fairWeather,
-  makeBody,
-  nameOf,
-  type Peer,
-  type Random,
-  randomWeather,
-  readBody,
-  SimulationFailure,
-  type World,
-} from '../../dist/sim/index.js'
+import { connectWith, type Ports } from '@waybill/client/testing'
+import { fairWeather, type Peer, type Random, randomWeather, type Weather, type World } from '../../dist/sim/index.js'
+import { ProgramMessages } from './client-messages.js'
+import { simulatedPorts } from './client-ports.js'
+import { Promises } from './client-promises.js'
 
 type Action = (channel: Channel, random: Random) => void
-
-const heldMax = 400
 
 export class ClientLife implements Peer {
   readonly #world: World
   readonly #random: Random
   readonly #name: string
   readonly #publisher: number
-  #number = 0
+  readonly #promises: Promises
+  readonly #messages: ProgramMessages
   #connection: Connection | undefined
   #channels: Channel[] = []
   #consumers: Consumer[] = []
   #publishers: Publisher[] = []
-  #held: Message[] = []
-  /** Names of messages that the program has settled for good. */
-  readonly #settled = { acked: new Set<string>(), rejected: new Set<string>() }
-  readonly #pending = new Set<string>()
-  #promiseCount = 0
   #isLeaving = false
 
   constructor(world: World, number: number) {
@@ -48,15 +35,17 @@ export class ClientLife implements Peer {
     this.#random = world.random(`client ${number}`)
     this.#name = `client ${number}`
     this.#publisher = world.nextPublisher()
+    this.#promises = new Promises(world, this.#name)
+    this.#messages = new ProgramMessages(world, this.#random, this.#publisher, (message) => this.#promises.fail(message))
     this.#connect()
   }
 
   get isGone(): boolean {
-    return this.#isLeaving && this.#pending.size === 0
+    return this.#isLeaving && this.#promises.areKept
   }
 
   get waitsFor(): string {
-    return `${this.#name} waits for ${[...this.#pending].slice(0, 5).join(', ')}`
+    return this.#promises.waitsFor
   }
 
   act(): void {
@@ -84,7 +73,7 @@ export class ClientLife implements Peer {
   #connect(): void {
     const { profile } = this.#world
     const random = this.#random
-    this.#track(
+    this.#promises.track(
       'connect',
       () =>
         connectWith(this.#ports(), random.chance(0.5) ? 'waybill://one' : ['waybill://one', 'waybill://two'], {
@@ -110,8 +99,8 @@ export class ClientLife implements Peer {
     this.#channels = []
     this.#publishers = []
     this.#consumers = []
-    this.#held = []
-    this.#track(
+    this.#messages.letGo()
+    this.#promises.track(
       'close',
       () => connection.close({ timeoutMs: this.#random.spread(10, 20_000) }),
       () => this.#again(),
@@ -128,68 +117,11 @@ export class ClientLife implements Peer {
   }
 
   #ports(): Ports {
-    const { timeline, network } = this.#world
-    const random = this.#world.random(`${this.#name}, its own`)
-    const clock: Clock = {
-      now: () => 1_767_225_600_000 + timeline.now,
-      setTimeout: (callback, delayMs) => timeline.in(Math.max(0, delayMs), callback),
-      clearTimeout: (timer) => timeline.cancel(timer as Parameters<typeof timeline.cancel>[0]),
-      random: () => random.next(),
-    }
-    const transport = {
-      open: (_target: unknown, handlers: Parameters<typeof network.connect>[0]) => {
-        const { number, client } = network.connect(handlers, this.#world.isCalm ? fairWeather() : randomWeather(this.#random))
-        this.#world.checkers.watchSettlements(
-          number,
-          (message, outcome) => !/^\d+\.\d+$/.test(message) || this.#settled[outcome].has(message),
-        )
-        return client
-      },
-    }
-    return { clock, transport }
-  }
-
-  /** Every promise settles: with a value, or with an error that has a code. */
-  #track<T>(
-    what: string,
-    start: () => Promise<T>,
-    then: (value: T) => void = () => undefined,
-    otherwise: (error: WaybillError) => void = () => undefined,
-  ): void {
-    const name = `${what} (${++this.#promiseCount})`
-    this.#pending.add(name)
-    start().then(
-      (value) => {
-        this.#pending.delete(name)
-        this.#world.tally.count(`client promise kept: ${what}`)
-        this.#checked(() => then(value))
-      },
-      (error: unknown) => {
-        this.#pending.delete(name)
-        this.#checked(() => {
-          if (!(error instanceof WaybillError)) this.#fail(`${what} is rejected with ${String((error as Error)?.stack ?? error)}`)
-          if (error instanceof UsageError && error.code !== 'CLOSED')
-            this.#fail(`${what} is rejected with a mistake of the program: ${error.message}`)
-          this.#world.tally.count(`client promise broken: ${what} ${error.code}`)
-          otherwise(error)
-        })
-      },
+    const world = this.#world
+    const weather = (): Weather => (world.isCalm ? fairWeather() : randomWeather(this.#random))
+    return simulatedPorts(world, world.random(`${this.#name}, its own`), weather, (connection) =>
+      world.checkers.watchSettlements(connection, (message, outcome) => this.#messages.hasSettled(message, outcome)),
     )
-  }
-
-  /** Nobody catches what is thrown from a callback of the client. */
-  #checked(run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      this.#world.fail(error instanceof SimulationFailure ? error : new SimulationFailure('client', String((error as Error).stack)))
-    }
-  }
-
-  #fail(message: string): never {
-    const failure = new SimulationFailure('client', `${this.#name}: ${message}`)
-    this.#world.fail(failure)
-    throw failure
   }
 
   // ─── what it does ───────────────────────────────────────────────────────
@@ -203,15 +135,15 @@ export class ClientLife implements Peer {
       if (this.#publishers.length === 0) return
       const publisher = random.pick(this.#publishers)
       for (let i = random.spread(1, 100); i > 0 && !publisher.full; i--) {
-        const { body } = this.#body(random)
+        const { body } = this.#messages.make(random)
         publisher.send(
           this.#world.vocabulary.key(random),
           body,
           random.chance(0.2) ? { headers: this.#world.vocabulary.headers(random) } : {},
         )
       }
-      if (publisher.full) this.#track('ready', () => publisher.ready())
-      else if (random.chance(0.2)) this.#track('flush of a publisher', () => publisher.flush())
+      if (publisher.full) this.#promises.track('ready', () => publisher.ready())
+      else if (random.chance(0.2)) this.#promises.track('flush of a publisher', () => publisher.flush())
     },
 
     'make a publisher': (channel, random) => {
@@ -227,7 +159,7 @@ export class ClientLife implements Peer {
 
     'close a publisher': () => {
       const publisher = this.#publishers.shift()
-      if (publisher !== undefined) this.#track('close of a publisher', () => publisher.close())
+      if (publisher !== undefined) this.#promises.track('close of a publisher', () => publisher.close())
     },
 
     consume: (channel, random) => {
@@ -236,7 +168,7 @@ export class ClientLife implements Peer {
 
     'close a consumer': (_channel, random) => {
       const [consumer] = this.#consumers.splice(random.below(4), 1)
-      if (consumer !== undefined) this.#track('close of a consumer', () => consumer.close({ timeoutMs: random.spread(1, 5_000) }))
+      if (consumer !== undefined) this.#promises.track('close of a consumer', () => consumer.close({ timeoutMs: random.spread(1, 5_000) }))
     },
 
     'set a window': (_channel, random) => {
@@ -246,59 +178,58 @@ export class ClientLife implements Peer {
     'flush settlements': (_channel, random) => {
       if (this.#consumers.length === 0) return
       const consumer = random.pick(this.#consumers)
-      this.#track('flush of a consumer', () => consumer.flush())
+      this.#promises.track('flush of a consumer', () => consumer.flush())
     },
 
     'settle what is held': (_channel, random) => {
-      for (let i = random.spread(1, 20); i > 0 && this.#held.length > 0; i--)
-        this.#settle(this.#held.splice(random.below(this.#held.length), 1)[0]!, random)
+      this.#messages.settleHeld(random.spread(1, 20), random)
     },
 
     get: (channel, random) => {
       const waitMs = this.#world.profile.getsAtOnce && random.chance(0.6) ? 0 : random.spread(1, 3_000)
       const signal = random.chance(0.1) ? this.#abortIn(random.spread(1, 500)) : undefined
-      this.#track(
+      this.#promises.track(
         'get',
         () => channel.get(this.#queue(random), { waitMs, ...(signal === undefined ? {} : { signal }) }),
         (message) => {
-          if (message !== undefined) this.#hold(message)
+          if (message !== undefined) this.#messages.hold(message)
         },
       )
     },
 
-    iterate: (channel, random) => this.#track('messages', () => this.#iterate(channel, random)),
-    'request and respond': (channel, random) => this.#track('request', () => this.#ask(channel, random)),
+    iterate: (channel, random) => this.#promises.track('messages', () => this.#iterate(channel, random)),
+    'request and respond': (channel, random) => this.#promises.track('request', () => this.#ask(channel, random)),
 
     declare: (channel, random) => {
       const queue = this.#queue(random)
-      this.#track('declareQueue', () =>
+      this.#promises.track('declareQueue', () =>
         random.chance(0.15) ? channel.declareQueue() : channel.declareQueue(queue, queue === 'images' ? { autoDelete: true } : {}),
       )
       const { exchanges } = this.#world.vocabulary
       if (exchanges.length === 0) return
       const exchange = random.pick(exchanges)
-      this.#track('declareExchange', () => channel.declareExchange(exchange, { type: this.#world.vocabulary.typeOf(exchange) }))
+      this.#promises.track('declareExchange', () => channel.declareExchange(exchange, { type: this.#world.vocabulary.typeOf(exchange) }))
       const key = this.#world.vocabulary.pattern(random, this.#world.vocabulary.typeOf(exchange))
-      this.#track('bindQueue', () => channel.bindQueue(queue, exchange, key))
+      this.#promises.track('bindQueue', () => channel.bindQueue(queue, exchange, key))
     },
 
     undo: (channel, random) => {
       const what = random.pick(['unbind', 'purge', 'delete', 'check'])
       const queue = this.#queue(random)
       if (what === 'unbind')
-        this.#track('unbindQueue', () => channel.unbindQueue(queue, this.#exchange(random), this.#world.vocabulary.key(random)))
-      else if (what === 'purge') this.#track('purgeQueue', () => channel.purgeQueue(queue))
-      else if (what === 'delete') this.#track('deleteQueue', () => channel.deleteQueue(queue, { ifUnused: random.chance(0.8) }))
-      else this.#track('checkQueue', () => channel.checkQueue(queue))
+        this.#promises.track('unbindQueue', () => channel.unbindQueue(queue, this.#exchange(random), this.#world.vocabulary.key(random)))
+      else if (what === 'purge') this.#promises.track('purgeQueue', () => channel.purgeQueue(queue))
+      else if (what === 'delete') this.#promises.track('deleteQueue', () => channel.deleteQueue(queue, { ifUnused: random.chance(0.8) }))
+      else this.#promises.track('checkQueue', () => channel.checkQueue(queue))
     },
 
     list: (channel, random) =>
-      this.#track('list', () => channel.list(random.pick(['queues', 'exchanges', 'consumers', 'connections'] as const))),
+      this.#promises.track('list', () => channel.list(random.pick(['queues', 'exchanges', 'consumers', 'connections'] as const))),
 
     'open a channel': () => {
       const connection = this.#connection
       if (connection === undefined || this.#channels.length >= 3) return
-      this.#track(
+      this.#promises.track(
         'channel',
         () => connection.channel(),
         (channel) => void this.#channels.push(channel),
@@ -307,7 +238,7 @@ export class ClientLife implements Peer {
 
     'close a channel': (_channel, random) => {
       const [channel] = this.#channels.splice(random.below(3), 1)
-      if (channel !== undefined) this.#track('close of a channel', () => channel.close({ timeoutMs: random.spread(1, 5_000) }))
+      if (channel !== undefined) this.#promises.track('close of a channel', () => channel.close({ timeoutMs: random.spread(1, 5_000) }))
     },
 
     'close the connection': () => {
@@ -317,7 +248,7 @@ export class ClientLife implements Peer {
 
   #publish(channel: Channel, random: Random): void {
     const { checkers, vocabulary } = this.#world
-    const { body, name } = this.#body(random)
+    const { body, name } = this.#messages.make(random)
     const exchange = this.#exchange(random)
     const key = exchange === '' ? this.#queue(random) : vocabulary.key(random)
     const options = {
@@ -327,16 +258,17 @@ export class ClientLife implements Peer {
       ...(random.chance(0.2) ? { headers: vocabulary.headers(random) } : {}),
       ...(random.chance(0.05) ? { signal: this.#abortIn(random.spread(1, 100)) } : {}),
     }
-    this.#track(
+    this.#promises.track(
       'publish',
       () =>
         exchange === '' && random.chance(0.5) ? channel.sendToQueue(key, body, options) : channel.publish(exchange, key, body, options),
       ({ id, level, queues }) => {
         const taken = checkers.takenAs(name)
-        if (taken.length === 0) this.#fail(`message ${name} is confirmed as ${id} for ${queues} queues, and was never taken`)
+        if (taken.length === 0) this.#promises.fail(`message ${name} is confirmed as ${id} for ${queues} queues, and was never taken`)
         if (level !== 'received' && this.#world.profile.data === undefined)
-          this.#fail(`level ${level} is confirmed by a broker that keeps nothing`)
-        if (!taken.some((message) => id.endsWith(`-${message.id}`))) this.#fail(`message ${name} is confirmed as ${id}, but has other ids`)
+          this.#promises.fail(`level ${level} is confirmed by a broker that keeps nothing`)
+        if (!taken.some((message) => id.endsWith(`-${message.id}`)))
+          this.#promises.fail(`message ${name} is confirmed as ${id}, but has other ids`)
       },
       (error) => {
         if (!(error instanceof PublishError)) return
@@ -357,22 +289,22 @@ export class ClientLife implements Peer {
     }
     let last = -1
     const handler = (message: Message): unknown => {
-      this.#look(message)
-      const number = this.#numberOf(message)
+      this.#messages.look(message)
+      const number = this.#messages.numberOf(message)
       const inOrder = concurrency === 1 && ack !== 'manual' && !message.redelivered && number !== undefined
       if (inOrder && number < last)
-        this.#fail(`message ${message.id} of queue '${message.queue}', taken as the ${number}., is handled behind the ${last}.`)
+        this.#promises.fail(`message ${message.id} of queue '${message.queue}', taken as the ${number}., is handled behind the ${last}.`)
       if (inOrder) last = number
       this.#world.tally.count(`client handled, ack ${ack}`)
-      return ack === 'manual' ? this.#hold(message) : this.#handle(message, random)
+      return ack === 'manual' ? this.#messages.hold(message) : this.#handle(message, random)
     }
-    this.#track(
+    this.#promises.track(
       'consume',
       () => channel.consume(this.#queue(random), handler, options),
       (consumer) => {
         consumer.on('error', () => this.#world.tally.count('client handler threw'))
         this.#consumers.push(consumer)
-        this.#track(
+        this.#promises.track(
           'the end of a consumer',
           () => consumer.closed,
           ({ reason }) => {
@@ -386,10 +318,10 @@ export class ClientLife implements Peer {
 
   async #handle(message: Message, random: Random): Promise<void> {
     if (random.chance(0.7)) await this.#sleep(random.spread(1, 100) - 1)
-    this.#look(message)
+    this.#messages.look(message)
     const end = random.weighted({ return: 85, throw: 6, retry: 5, reject: 4 })!
-    if (end === 'return') this.#note(message, 'acked')
-    if (end === 'reject') this.#note(message, 'rejected')
+    if (end === 'return') this.#messages.note(message, 'acked')
+    if (end === 'reject') this.#messages.note(message, 'rejected')
     if (end === 'throw') throw new Error('the handler does not like it')
     if (end === 'retry') throw new RetryError('not now', { delayMs: random.spread(1, 300) })
     if (end === 'reject') throw new RejectError('never')
@@ -401,72 +333,27 @@ export class ClientLife implements Peer {
       prefetch: random.spread(1, 20),
       signal: this.#abortIn(random.spread(100, 5_000)),
     })) {
-      this.#look(message)
-      this.#settle(message, random)
+      this.#messages.look(message)
+      this.#messages.settle(message, random)
       if (--left <= 0) break
     }
   }
 
   /** A question to nobody fails at once; one to a responder is answered, unless somebody else has the queue. */
   async #ask(channel: Channel, random: Random): Promise<void> {
-    const { queue } = await channel.declareQueue(`questions ${this.#name} ${this.#promiseCount}`, { autoDelete: true })
+    const { queue } = await channel.declareQueue(`questions ${this.#name} ${this.#promises.count}`, { autoDelete: true })
     const responder = await channel.respond(queue, (message) => {
       if (random.chance(0.2)) throw new Error('no answer')
       return { of: message.content.length }
     })
-    this.#track('the end of a responder', () => responder.closed)
+    this.#promises.track('the end of a responder', () => responder.closed)
     try {
       const reply = await channel.request<{ of: number }>('', queue, { question: 1 }, { timeoutMs: 5_000 })
-      if (reply.body.of !== 14) this.#fail(`the answer is ${JSON.stringify(reply.body)}`)
+      if (reply.body.of !== 14) this.#promises.fail(`the answer is ${JSON.stringify(reply.body)}`)
       this.#world.tally.count('client question answered')
     } finally {
       await responder.close()
     }
-  }
-
-  // ─── messages ───────────────────────────────────────────────────────────
-
-  #body(random: Random): { readonly body: Buffer; readonly name: string } {
-    const identity = { publisher: this.#publisher, number: ++this.#number }
-    return {
-      body: makeBody(random.spread(12, this.#world.profile.bodySizeMax), identity.publisher, identity.number),
-      name: nameOf(identity),
-    }
-  }
-
-  #look({ content, id, queue }: Message): void {
-    const isQuestion = queue.startsWith('questions')
-    if (!isQuestion && readBody(content) === undefined) this.#fail(`message ${id} of queue '${queue}' is damaged: ${content.length} bytes`)
-  }
-
-  /**
-   * When the broker took it, among all messages. Ids do not say it of a process that began on a disk that takes nothing: it could not reserve any, and the
-   * next one begins where it began.
-   */
-  #numberOf({ content, id }: Message): number | undefined {
-    const identity = readBody(content)
-    if (identity === undefined) return undefined
-    return this.#world.checkers.takenAs(nameOf(identity)).findLast((taken) => id.endsWith(`-${taken.id}`))?.number
-  }
-
-  #note({ content }: Message, outcome: 'acked' | 'rejected'): void {
-    const identity = readBody(content)
-    if (identity !== undefined) this.#settled[outcome].add(nameOf(identity))
-  }
-
-  #hold(message: Message): void {
-    this.#look(message)
-    this.#held.push(message)
-    if (this.#held.length > heldMax) this.#settle(this.#held.shift()!, this.#random)
-  }
-
-  #settle(message: Message, random: Random): void {
-    this.#look(message)
-    const outcome = random.weighted({ ack: 80, requeue: 8, retry: 8, reject: 4 })!
-    if (outcome === 'ack') this.#note(message, 'acked')
-    if (outcome === 'reject') this.#note(message, 'rejected')
-    if (outcome === 'retry') message.retry(random.chance(0.7) ? { delayMs: random.spread(1, 300) } : {})
-    else message[outcome]()
   }
 
   #sleep(ms: number): Promise<void> {

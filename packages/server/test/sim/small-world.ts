@@ -17,6 +17,7 @@ import {
   type Weather,
   type World,
 } from '../../dist/sim/index.js'
+import { simulatedPorts } from './client-ports.js'
 
 const stepsMax = 100_000
 
@@ -70,18 +71,8 @@ export class SmallWorld {
 
   /** A client of the client package. Each of its connections gets the weather of then. */
   async connect(options: ConnectOptions, weather: () => Weather = fairWeather): Promise<Connection> {
-    const { timeline, network } = this.broker
-    const random = new Random(3)
-    const clock = {
-      now: () => 1_767_225_600_000 + timeline.now,
-      setTimeout: (callback: () => void, delayMs: number) => timeline.in(Math.max(0, delayMs), callback),
-      clearTimeout: (timer: unknown) => timeline.cancel(timer as Parameters<typeof timeline.cancel>[0]),
-      random: () => random.next(),
-    }
-    const transport = {
-      open: (_target: unknown, handlers: Parameters<typeof network.connect>[0]) => network.connect(handlers, weather()).client,
-    }
-    return this.kept(connectWith({ clock, transport }, 'waybill://simulated', { name: 'simulated', log: () => undefined, ...options }))
+    const ports = simulatedPorts(this.broker, new Random(3), weather)
+    return this.kept(connectWith(ports, 'waybill://simulated', { name: 'simulated', log: () => undefined, ...options }))
   }
 
   /** What a promise comes to, while everything else goes on. */

@@ -3,7 +3,8 @@ import type { ErrorName } from '@waybill/protocol'
 import { expect, fail } from '../failure.js'
 import type { SessionHome } from './home.js'
 import type { ExpectedConsumer } from './consumer.js'
-import type { Copy, ExpectedQueue, TakenMessage } from './queue.js'
+import type { Copy, TakenMessage } from './copies.js'
+import type { ExpectedQueue } from './queue.js'
 
 /** A message published, of which the client has not been told what became of it. */
 export interface Undecided {

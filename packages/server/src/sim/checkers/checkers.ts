@@ -19,17 +19,21 @@
  */
 import type { ErrorName } from '@waybill/protocol'
 import type { DurableState } from '../../broker/durable.js'
+import type { Queue } from '../../broker/queues/queue.js'
 import type { Turn } from '../../turn/turn.js'
 import type { SimClock } from '../clock.js'
 import { expect, fail } from '../failure.js'
 import type { DoorConnection, Doorkeeper } from '../network/context.js'
 import type { Tally } from '../tally.js'
+import type { TakenMessage } from './copies.js'
 import type { PlainRecord } from './frames.js'
 import { ExpectedNames } from './names.js'
-import type { ExpectedQueue, TakenMessage } from './queue.js'
 import type { SessionHome, SessionLimits } from './home.js'
-import { KeptNames } from './kept-names.js'
+import { Keeping } from './keeping.js'
+import type { ExpectedQueue } from './queue.js'
 import { ExpectedSession } from './session.js'
+import { checkAgainst, checkSums } from './sums.js'
+import { TakenMessages } from './taken.js'
 import { type Breach, Told } from './told.js'
 
 const slabSize = 1 << 20
@@ -52,7 +56,6 @@ export class Checkers implements Doorkeeper, SessionHome {
   readonly limits: SessionLimits
   batch = 0
   stamp = 0
-  hasFailed = false
   draining = false
   readonly keeps: boolean
   readonly #clock: SimClock
@@ -60,23 +63,10 @@ export class Checkers implements Doorkeeper, SessionHome {
   readonly #told = new Map<number, Told>()
   readonly #spoilt = new Map<string, ErrorName>()
   readonly #programs = new Map<number, (message: string, outcome: 'acked' | 'rejected') => boolean>()
-  readonly #taken: TakenMessage[] = []
-  readonly #takenByName = new Map<string, TakenMessage[]>()
-  /** With the code that said so. */
-  readonly #neverTaken = new Map<string, string>()
+  readonly #taken = new TakenMessages()
   /** Queues that are gone, for the sums. */
   readonly #gone = new Set<ExpectedQueue>()
-  readonly #keptNames = new KeptNames()
-  #safeThrough = -1
-  /** The first message id of this process. */
-  #idLeast = 0
-  #isRotten = false
-  /** Said while the process was opening. */
-  #isDamaged = false
-  /** What was surely found when the last process ended. */
-  #foundThrough = -1
-  /** What has happened until the end of the last turn is written, if it is kept. */
-  #writtenThrough = -1
+  readonly #keeping = new Keeping()
   #goneNow: ExpectedQueue[] = []
   #turn: Turn | undefined
 
@@ -100,11 +90,15 @@ export class Checkers implements Doorkeeper, SessionHome {
     return this.#clock.stalledMs
   }
 
+  get hasFailed(): boolean {
+    return this.#keeping.hasFailed
+  }
+
   // ─── what the workload says of its own misdeeds ─────────────────────────
 
   /** With the byte at `at` of what it sends this peer breaks the protocol, and must be told one of these. */
   expectBreach(connection: DoorConnection, at: number, breach: Breach): void {
-    this.#session(connection).breaks(at)
+    this.#session(connection).inbox.breaks(at)
     this.#told.get(connection.number)!.breaks(breach)
   }
 
@@ -127,13 +121,12 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   /** The message with this name, as often as it was taken. */
   takenAs(name: string): readonly TakenMessage[] {
-    return (this.#takenByName.get(name) ?? []).filter(({ isWithdrawn }) => !isWithdrawn)
+    return this.#taken.named(name)
   }
 
   /** A client has been told that no queue has it, and that it is safe to send again. */
   expectNotTaken(name: string, code: string): void {
-    expect(this.takenAs(name).length === 0, 'stored', () => `message ${name} was taken, and its publisher told ${code}: not stored`)
-    this.#neverTaken.set(name, code)
+    this.#taken.expectNot(name, code)
   }
 
   /** The program on this connection is asked, for every message that is settled for good, whether it has done so. */
@@ -156,7 +149,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   frame(connection: DoorConnection, type: number, channel: number, correlation: number, bodySize: number): void {
     this.stamp++
     this.#session(connection).frame(type, channel, correlation, bodySize)
-    this.#keptNames.note(this.names, this.stamp)
+    this.#keeping.names.note(this.names, this.stamp)
   }
 
   written(connection: DoorConnection, bytes: Buffer): void {
@@ -187,7 +180,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   #release(session: ExpectedSession): void {
     this.stamp++
     session.release()
-    this.#keptNames.note(this.names, this.stamp)
+    this.#keeping.names.note(this.names, this.stamp)
   }
 
   /** The broker's authenticator lets a peer in, or refuses it. */
@@ -206,43 +199,17 @@ export class Checkers implements Doorkeeper, SessionHome {
     return this.#spoilt.get(name)
   }
 
-  take(record: PlainRecord, name: string): TakenMessage {
-    const message: TakenMessage = {
-      number: this.#taken.length,
-      name,
-      record: record.bytes,
-      persistent: record.persistent,
-      stamp: this.stamp,
-      id: undefined,
-      idLeast: this.#idLeast,
-      isWithdrawn: false,
-      isSynced: false,
-      isLoose: this.hasFailed,
-    }
-    this.#taken.push(message)
-    const code = this.#neverTaken.get(name)
-    expect(code === undefined, 'stored', () => `message ${name} is taken, after its publisher was told ${code}: not stored`)
-    const same = this.#takenByName.get(name)
-    if (same === undefined) this.#takenByName.set(name, [message])
-    else same.push(message)
-    return message
+  take(record: PlainRecord): TakenMessage {
+    return this.#taken.take(record, this.stamp, this.hasFailed)
   }
 
-  /** Ids rise in the order of taking, and from process to process. */
-  canHaveId({ number, idLeast }: TakenMessage, id: number): boolean {
-    const taken = this.#taken
-    const isTelling = (message: TakenMessage): boolean => message.id !== undefined || message.idLeast !== idLeast
-    let after = number + 1
-    while (after < taken.length && !isTelling(taken[after]!)) after++
-    let before = number - 1
-    while (before >= 0 && !isTelling(taken[before]!)) before--
-    if (after < taken.length && id >= (taken[after]!.id ?? taken[after]!.idLeast)) return false
-    return id >= idLeast && (before < 0 || id > (taken[before]!.id ?? 0))
+  canHaveId(message: TakenMessage, id: number): boolean {
+    return this.#taken.canHaveId(message, id)
   }
 
   countOf(queue: ExpectedQueue): number {
     const [least, most] = queue.liveRange()
-    const count = this.#turn!.broker.virtualHosts.get('default')!.queue(queue.name)?.liveCount ?? most
+    const count = this.#real(queue)?.liveCount ?? most
     return least === most || count < least || count > most ? most : count
   }
 
@@ -277,26 +244,24 @@ export class Checkers implements Doorkeeper, SessionHome {
     expect(usedSize + unusedSize <= budget + slack, 'memory', () => `${usedSize} bytes are used and ${unusedSize} granted, of ${budget}`)
     if (this.batch % invariantsEvery === 0) this.invariants()
     this.batch++
-    this.#keptNames.note(this.names, this.stamp)
+    this.#keeping.names.note(this.names, this.stamp)
     for (const queue of this.names.queues.values()) {
       if (!queue.isKept || queue.keptId !== undefined) continue
-      const real = turn.broker.virtualHosts.get('default')!.queue(queue.name)
-      if (real !== undefined) this.#keptNames.numbered(queue, real.keptId)
+      const real = this.#real(queue)
+      if (real !== undefined) this.#keeping.names.numbered(queue, real.keptId)
     }
-    this.#writtenThrough = this.stamp
+    this.#keeping.writtenThrough(this.stamp)
   }
 
   // ─── the end of a process, and the next one ─────────────────────────────
 
   safeThrough(stamp: number): void {
-    if (stamp <= this.#safeThrough) return
-    this.#safeThrough = stamp
-    this.#keptNames.safeThrough(stamp)
+    this.#keeping.safeThrough(stamp)
   }
 
   /** A bit of what the disk has turns. It must be told, with its place, or do no harm. */
   rotten(): void {
-    this.#isRotten = true
+    this.#keeping.isRotten = true
   }
 
   /**
@@ -304,19 +269,19 @@ export class Checkers implements Doorkeeper, SessionHome {
    * and nothing but that may be there.
    */
   damageTold(event: 'data-damaged' | 'data-torn-tail', where: string): void {
-    if (!this.#isRotten) {
+    if (!this.#keeping.isRotten) {
       if (event === 'data-damaged') fail('damage', `the broker takes something for damage: ${where}`)
       return
     }
     this.tally.count('rot told')
-    this.#isDamaged = true
+    this.#keeping.isDamaged = true
     if (this.#turn !== undefined) for (const queue of this.names.queues.values()) if (queue.isKept) queue.doubtAll()
   }
 
   /** A sync or a write has failed: what was not kept until then may be refused now. */
   diskFailed(): void {
-    this.hasFailed = true
-    for (const queue of this.names.queues.values()) if (queue.isKept) queue.doubtUnsafe((stamp) => stamp <= this.#safeThrough)
+    this.#keeping.hasFailed = true
+    for (const queue of this.names.queues.values()) if (queue.isKept) queue.doubtUnsafe((stamp) => this.#keeping.isSafe(stamp))
   }
 
   /** The broker's process has ended. When it was killed, what it had written is there. */
@@ -330,10 +295,7 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#goneNow = []
     this.draining = false
     this.#clock.onTurn = { begin: () => undefined, end: () => undefined }
-    // What a killed process had written stays there; what a failed disk has of it nobody knows. An opening syncs what it finds, and begins nothing before
-    // that is done: when it fails instead, what it found may be gone with its process, and nobody was told of it. [P-10.4]
-    if (isPowerCut || this.hasFailed) this.#foundThrough = this.#safeThrough
-    else if (this.#turn !== undefined) this.#foundThrough = Math.max(this.#safeThrough, this.#writtenThrough)
+    this.#keeping.ended(isPowerCut, this.#turn !== undefined)
     this.#turn = undefined
   }
 
@@ -343,7 +305,7 @@ export class Checkers implements Doorkeeper, SessionHome {
       const { expiresMs } = queue.options
       if (expiresMs === undefined || queue.consumers.size > 0 || this.now - queue.usedAt < expiresMs) continue
       this.names.removeQueue(queue.name)
-      this.#keptNames.note(this.names, ++this.stamp)
+      this.#keeping.names.note(this.names, ++this.stamp)
     }
   }
 
@@ -351,20 +313,19 @@ export class Checkers implements Doorkeeper, SessionHome {
   restored(turn: Turn, state: DurableState): void {
     const isFirst = this.batch === 0
     const before = [...this.names.queues.values(), ...this.#gone]
-    const isDamaged = this.#isDamaged
-    const queues = isDamaged ? this.#keptNames.salvage(this.names, state) : this.#keptNames.restore(this.names, state, this.#foundThrough)
+    const keeping = this.#keeping
+    const queues = keeping.restore(this.names, state)
     for (const queue of before) this.#countEnds(queue)
     this.#gone.clear()
     this.stamp++
-    const isSafe = (stamp: number): boolean => !isDamaged && stamp <= this.#foundThrough
     for (const queue of queues) {
-      queue.restart(this.batch, this.now, isSafe, isDamaged)
+      queue.restart(this.batch, this.now, (stamp) => keeping.isFound(stamp), keeping.isDamaged)
       queue.restored(turn.broker.virtualHosts.get('default')!.queue(queue.name)!.liveCount)
     }
     // It can have failed while it was opened.
-    this.hasFailed = turn.journal!.log.progress().failed !== undefined
-    this.#isDamaged = false
-    this.#idLeast = state.nextMessageId
+    keeping.hasFailed = turn.journal!.log.progress().failed !== undefined
+    keeping.isDamaged = false
+    this.#taken.idLeast = state.nextMessageId
     if (!isFirst) this.tally.count('restarts')
     this.watch(turn)
   }
@@ -400,75 +361,21 @@ export class Checkers implements Doorkeeper, SessionHome {
   /** Nothing is on its way any more: what was asked is answered, what was taken is accounted for. */
   atRest(): void {
     this.invariants()
-    for (const session of this.#sessions.values()) {
-      const { connection, waiting, errors } = session
-      const unanswered = [...waiting.values()].map(({ name, frame }) => `${name} on channel ${frame.channel}`)
-      expect(unanswered.length === 0, 'answer', () => `connection ${connection.number} waits for the answers of ${unanswered.join(', ')}`)
-      expect(errors.length === 0, 'error', () => `connection ${connection.number} was not told ${errors[0]!.name}`)
-      for (const channel of session.channels.values()) {
-        expect(
-          !channel.isUntold,
-          'confirm',
-          () => `connection ${connection.number} was not told what became of sequence ${channel.undecided[0]!.sequence}`,
-        )
-      }
+    for (const told of this.#told.values()) told.atRest()
+    this.#taken.checkIds()
+    for (const queue of this.names.queues.values()) {
+      const real = this.#real(queue) ?? fail('counts', `queue '${queue.name}' is not there`)
+      checkAgainst(queue, real, this.#keeping.isRotten)
     }
-    this.#checkIds()
-    for (const queue of this.names.queues.values()) this.#checkAgainst(queue)
-    for (const queue of [...this.names.queues.values(), ...this.#gone]) this.#checkSums(queue)
-  }
-
-  /** The broker's queue holds what must be there, and has counted what has become of the rest. */
-  #checkAgainst(queue: ExpectedQueue): void {
-    const real = this.#turn!.broker.virtualHosts.get('default')!.queue(queue.name)
-    if (real === undefined) fail('counts', `queue '${queue.name}' is not there`)
-    const [least, most] = queue.liveRange()
-    const { liveCount, counters } = real
-    expect(liveCount >= least && liveCount <= most, 'counts', () => {
-      const first = [...queue.live()].find((copy) => !copy.isUnsure)
-      return `queue '${queue.name}' holds ${liveCount} messages, there must be ${least} to ${most}; the first of them is ${first?.message.name}`
-    })
-    expect(
-      real.counters.lost === 0 || this.#isRotten,
-      'lost',
-      () => `queue '${queue.name}' misses ${real.counters.lost} messages that were in the log`,
-    )
-    if (least !== most || !queue.isSure) return
-    const { ends, publishedCount: published, requeuedCount: requeued, retriedCount: retried } = queue
-    const expected: Record<string, number> = {
-      published,
-      requeued,
-      retried,
-      acked: ends.acked,
-      rejected: ends.rejected,
-      purged: ends.purged,
-    }
-    for (const [name, count] of Object.entries(expected)) {
-      const counted = (counters as unknown as Record<string, number>)[name]
-      expect(counted === count, 'counts', () => `queue '${queue.name}' has counted ${counted} ${name}, it were ${count}`)
+    for (const queue of [...this.names.queues.values(), ...this.#gone]) {
+      checkSums(queue)
+      this.#countEnds(queue)
     }
   }
 
-  #checkIds(): void {
-    let last = 0
-    for (const { id, name, isLoose } of this.#taken) {
-      // On a disk that takes nothing, nothing can be said of the ids that are given out.
-      if (id === undefined || isLoose) continue
-      expect(id > last, 'identity', () => `message ${name} has id ${id}, one that was taken before it has ${last}`)
-      last = id
-    }
-  }
-
-  /** Published = settled, in one way or another, or still there. */
-  #checkSums(queue: ExpectedQueue): void {
-    const { ends, publishedCount, restoredCount, liveCount } = queue
-    const gone = ends.acked + ends.rejected + ends.purged + ends.deleted + ends.sent
-    expect(
-      publishedCount + restoredCount === gone + liveCount,
-      'model',
-      () => `queue '${queue.name}': ${publishedCount} published, ${restoredCount} restored, ${gone} gone, ${liveCount} there`,
-    )
-    this.#countEnds(queue)
+  /** The broker's own. */
+  #real({ name }: ExpectedQueue): Queue | undefined {
+    return this.#turn!.broker.virtualHosts.get('default')!.queue(name)
   }
 
   #countEnds({ ends }: ExpectedQueue): void {

@@ -3,7 +3,8 @@ import type { ErrorName } from '@waybill/protocol'
 import type { Tally } from '../tally.js'
 import type { PlainFrame, PlainRecord } from './frames.js'
 import type { ExpectedNames } from './names.js'
-import type { ExpectedQueue, TakenMessage } from './queue.js'
+import type { TakenMessage } from './copies.js'
+import type { ExpectedQueue } from './queue.js'
 import type { ExpectedAnswer } from './requests.js'
 
 export interface SessionLimits {
@@ -36,7 +37,7 @@ export interface SessionHome {
   /** What a record that was spoilt on purpose must be refused with. */
   spoiltRecord(name: string): ErrorName | undefined
   /** The broker must take this message. */
-  take(record: PlainRecord, name: string): TakenMessage
+  take(record: PlainRecord): TakenMessage
   /** Somebody was told what nobody is told before the disk has it: everything up to this stamp is kept. */
   safeThrough(stamp: number): void
   /** A client has settled a message for good. */

@@ -3,7 +3,8 @@ import type { ErrorName } from '@waybill/protocol'
 import { fail } from '../failure.js'
 import type { ExpectedChannel } from './channel.js'
 import { messageName, type PlainFrame, type PlainRecord, plainRecords } from './frames.js'
-import type { ExpectedQueue, TakenMessage } from './queue.js'
+import type { TakenMessage } from './copies.js'
+import type { ExpectedQueue } from './queue.js'
 import type { SessionHome } from './home.js'
 
 const confirmFlag = 0x02
@@ -68,7 +69,7 @@ function together(outcomes: readonly Outcome[]): readonly Outcome[] {
 }
 
 function take(home: SessionHome, record: PlainRecord, queues: readonly ExpectedQueue[], isUnsure: boolean): TakenMessage {
-  const message = home.take(record, messageName(record))
+  const message = home.take(record)
   for (const queue of queues) {
     queue.push(message, home.batch)
     if (!isUnsure) continue

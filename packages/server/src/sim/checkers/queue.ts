@@ -10,70 +10,13 @@
  * may be seen after what has followed it: that happens only when a `get` has made the broker deliver before its turn.
  */
 import { expect, fail } from '../failure.js'
+import { Copies, type Copy, type CopyEnd, type DeliveryFlags, expectFlags, type TakenMessage } from './copies.js'
 
 export interface QueueOptions {
   readonly durable: boolean
   readonly exclusive: boolean
   readonly autoDelete: boolean
   readonly expiresMs: number | undefined
-}
-
-/** A message that the broker has taken. */
-export interface TakenMessage {
-  /** In the order of taking. */
-  readonly number: number
-  /** Its own name, from the body. */
-  readonly name: string
-  readonly record: Buffer
-  readonly persistent: boolean
-  /** When it was taken: see `SessionHome.stamp`. */
-  readonly stamp: number
-  /** The broker's; known when a confirm or a delivery has told it. */
-  id: number | undefined
-  /** The first id that the process gives out which has taken it. */
-  readonly idLeast: number
-  /** It was refused after all, for a reason that could not be foreseen. */
-  isWithdrawn: boolean
-  /** Its publisher was told that the disk has it. */
-  isSynced: boolean
-  /** It was taken when the disk had failed: nothing follows for it from what else is kept. */
-  readonly isLoose: boolean
-}
-
-/** `lost`: with the end of a process; it was not to be kept, or nobody had been told that it was. */
-export type CopyEnd = 'acked' | 'rejected' | 'purged' | 'deleted' | 'sent' | 'lost'
-
-/** Delivery counts go no further. */
-const deliveryCountMax = 0xfff
-
-export interface Copy {
-  readonly message: TakenMessage
-  readonly position: number
-  state: 'ready' | 'unsettled' | 'delayed' | 'gone'
-  end: CopyEnd | undefined
-  /** How often it has been seen on its way. */
-  deliveredCount: number
-  failureCount: number
-  /** The batch in which it became ready. */
-  readySince: number
-  /** When a retry comes back: not before, and at the latest with the turn at. */
-  dueFrom: number
-  dueTo: number
-  /**
-   * It may not be there: sent to a consumer without settlements whose connection ended before the bytes left, lost with a process, or refused and its
-   * publisher not told yet.
-   */
-  isUnsure: boolean
-  /** When it came to its end. */
-  endStamp: number
-  /** It was delivered by a process that has ended. */
-  wasDelivered: boolean
-}
-
-export interface DeliveryFlags {
-  readonly redelivered: boolean
-  readonly deliveryCount: number
-  readonly failureCount: number
 }
 
 export interface Moment {
@@ -117,9 +60,7 @@ export class ExpectedQueue {
   retriedCount = 0
   /** The batch of the last `get` that may have delivered before its turn. */
   #gotIn = -1
-  #copies: Copy[] = []
-  #first = 0
-  readonly #byName = new Map<string, Copy[]>()
+  readonly #copies = new Copies()
   /** Purged or deleted when a `get` may have put them on their way already: they may turn up. */
   #ghosts: Copy[] = []
   readonly #delayed = new Set<Copy>()
@@ -176,29 +117,14 @@ export class ExpectedQueue {
   }
 
   push(message: TakenMessage, batch: number): void {
-    const copy: Copy = {
-      message,
-      position: this.#copies.length,
-      state: 'ready',
-      end: undefined,
-      deliveredCount: 0,
-      failureCount: 0,
-      readySince: batch,
-      dueFrom: 0,
-      dueTo: 0,
-      isUnsure: false,
-      endStamp: 0,
-      wasDelivered: false,
-    }
-    this.#copies.push(copy)
-    this.#remember(copy)
+    this.#copies.add(message, batch)
     this.readyCount++
     this.publishedCount++
   }
 
   /** It was not taken after all: the publisher had no credit for it. */
   withdraw(message: TakenMessage, stamp: number): void {
-    const copy = this.#copyOf(message)
+    const copy = this.#copies.of(message)
     if (copy === undefined) return
     if (copy.state === 'ready') this.readyCount--
     else fail('invented', `message ${message.name} was refused, and delivered all the same`)
@@ -209,12 +135,12 @@ export class ExpectedQueue {
 
   /** It may have been refused, and its publisher not told yet. */
   doubt(message: TakenMessage): void {
-    this.#doubt(this.#copyOf(message))
+    this.#doubt(this.#copies.of(message))
   }
 
   /** It was taken. */
   trust(message: TakenMessage): void {
-    const copy = this.#copyOf(message)
+    const copy = this.#copies.of(message)
     if (copy !== undefined) copy.isUnsure = false
   }
 
@@ -233,7 +159,7 @@ export class ExpectedQueue {
 
   /** The copy that a delivery is of. Fails when there is none that could be. Of those that were published again, it is the one that can have this id. */
   find(name: string, id: number, canBe: (message: TakenMessage, id: number) => boolean): Copy {
-    const same = [...(this.#byName.get(name) ?? []), ...this.#ghosts.filter((each) => each.message.name === name)]
+    const same = [...this.#copies.named(name), ...this.#ghosts.filter((each) => each.message.name === name)]
     if (same.length === 0) fail('invented', `queue '${this.name}' delivers message ${name}, which it was never given`)
     const named = same.find((each) => each.message.id === id)
     const unnamed = named === undefined ? same.filter(({ message }) => message.id === undefined) : []
@@ -257,27 +183,7 @@ export class ExpectedQueue {
     if (copy.state !== 'ready') {
       expect(this.isBlurred(at.batch), 'twice', () => `${words()} is delivered, but it is ${copy.end ?? copy.state}`)
     }
-    const before = copy.deliveredCount
-    expect(
-      flags.redelivered || (before === 0 && !copy.wasDelivered),
-      'redelivered',
-      () => `${words()} comes for the ${before + 1}. time without the flag`,
-    )
-    expect(
-      flags.deliveryCount > Math.min(before, deliveryCountMax - 1),
-      'counts',
-      () => `${words()} was delivered ${before} times, its delivery count is ${flags.deliveryCount}`,
-    )
-    expect(
-      flags.redelivered || flags.deliveryCount === 1,
-      'counts',
-      () => `${words()} has delivery count ${flags.deliveryCount} without the flag`,
-    )
-    expect(
-      flags.failureCount === copy.failureCount,
-      'counts',
-      () => `${words()} failed ${copy.failureCount} times, it says ${flags.failureCount}`,
-    )
+    expectFlags(copy, flags, words)
     if (!flags.redelivered) {
       const last = this.#lastFirst.get(connection) ?? -1
       expect(copy.position > last, 'order', () => `${words()} (${copy.position}.) comes behind the ${last}. on connection ${connection}`)
@@ -384,17 +290,15 @@ export class ExpectedQueue {
   restart(batch: number, now: number, isSafe: (stamp: number) => boolean, isDamaged: boolean): void {
     this.#ghosts = []
     this.#delayed.clear()
-    this.#byName.clear()
     this.#lastFirst.clear()
     this.consumers.clear()
-    this.#first = 0
     this.#gotIn = this.#touchedIn = this.#lastDelivered = -1
     this.deleted = false
     this.usedAt = now
     this.ends = { ...noEnds }
     this.readyCount = this.unsettledCount = this.delayedCount = 0
     this.publishedCount = this.deliveredCount = this.requeuedCount = this.retriedCount = 0
-    for (const copy of this.#copies) this.#restart(copy, batch, isSafe, isDamaged)
+    for (const copy of this.#copies.forgetAll()) this.#restart(copy, batch, isSafe, isDamaged)
     this.restoredCount = this.readyCount
   }
 
@@ -415,7 +319,7 @@ export class ExpectedQueue {
     copy.deliveredCount = copy.failureCount = 0
     copy.readySince = batch
     this.readyCount++
-    this.#remember(copy)
+    this.#copies.remember(copy)
   }
 
   /** The broker has so many. When that is all that can be, or no more than must be, each is sure. */
@@ -442,39 +346,15 @@ export class ExpectedQueue {
     }
   }
 
-  /** It was not kept, and never comes back. */
-  loseAll(): void {
-    for (const copy of this.#copies) {
-      copy.state = 'gone'
-      copy.end = 'lost'
-    }
-    this.deleted = true
-    this.consumers.clear()
-    this.#byName.clear()
-    this.#delayed.clear()
-    this.ends = { ...noEnds }
-    this.readyCount = this.unsettledCount = this.delayedCount = this.publishedCount = this.restoredCount = 0
-  }
-
-  *live(): Iterable<Copy> {
-    while (this.#first < this.#copies.length && this.#copies[this.#first]!.state === 'gone') this.#first++
-    for (let i = this.#first; i < this.#copies.length; i++) if (this.#copies[i]!.state !== 'gone') yield this.#copies[i]!
-  }
-
-  #copyOf(message: TakenMessage): Copy | undefined {
-    return this.#byName.get(message.name)?.find((each) => each.message === message)
+  /** What is there, in order. */
+  live(): Iterable<Copy> {
+    return this.#copies.live()
   }
 
   #doubt(copy: Copy | undefined): void {
     if (copy === undefined) return
     copy.isUnsure = true
     this.#hasUnsure = true
-  }
-
-  #remember(copy: Copy): void {
-    const same = this.#byName.get(copy.message.name)
-    if (same === undefined) this.#byName.set(copy.message.name, [copy])
-    else same.push(copy)
   }
 
   #becomeReady(copy: Copy, batch: number): void {
@@ -494,9 +374,7 @@ export class ExpectedQueue {
     copy.end = end
     copy.endStamp = stamp
     this.ends[end]++
-    const same = this.#byName.get(copy.message.name)!
-    if (same.length === 1) this.#byName.delete(copy.message.name)
-    else same.splice(same.indexOf(copy), 1)
+    this.#copies.forget(copy)
   }
 
   /** It was on its way when the queue was purged. */
@@ -507,7 +385,6 @@ export class ExpectedQueue {
     copy.state = 'ready'
     copy.readySince = batch
     this.readyCount++
-    this.#remember(copy)
-    this.#first = Math.min(this.#first, copy.position)
+    this.#copies.remember(copy)
   }
 }

@@ -12,8 +12,9 @@ import { expect } from '../failure.js'
 import type { DoorConnection } from '../network/context.js'
 import { ExpectedChannel } from './channel.js'
 import { ExpectedConsumer, type ConsumerOptions } from './consumer.js'
-import { type PlainFrame, PlainReader } from './frames.js'
+import type { PlainFrame } from './frames.js'
 import type { SessionHome, Waiting } from './home.js'
+import { Inbox } from './inbox.js'
 import { ExpectedList } from './lists.js'
 import { publish } from './publishing.js'
 import type { ExpectedQueue, QueueConsumer } from './queue.js'
@@ -37,19 +38,11 @@ export class ExpectedSession {
   readonly spoilt = new Map<number, ErrorName>()
   /** The peer may publish beyond its credit. */
   exceeds = false
-  /** When the first byte of the frame came that is not whole; -1: there is none. */
-  partialSince = -1
-  readonly #up = new PlainReader()
+  readonly inbox = new Inbox()
   readonly #lists = new Set<ExpectedList>()
   /** Channels that were closed by an error, or that an error has been sent for: frames for them are dropped in silence. */
   readonly #silent = new Set<number>()
-  /** Frames that have arrived, until the broker's session gets them. */
-  #inbox: PlainFrame[] = []
-  /** Frames that came behind HELLO, until it is answered; then the session gets them again. */
-  #early: PlainFrame[] = []
   #hello: PlainFrame | undefined
-  #breaksAt = Infinity
-  #isBroken = false
 
   constructor(connection: DoorConnection, home: SessionHome) {
     this.connection = connection
@@ -57,36 +50,17 @@ export class ExpectedSession {
     this.openedAt = Math.floor(connection.establishedAt)
   }
 
-  /** From this byte on the peer breaks the protocol: nothing from there on is carried out. */
-  breaks(at: number): void {
-    this.#breaksAt = Math.min(at, this.#breaksAt)
-  }
-
-  /** The broker has been given the byte that breaks the protocol. */
-  get isBroken(): boolean {
-    return this.#isBroken
-  }
-
   arrived(bytes: Buffer): void {
-    if (this.state === 'over' || this.#isBroken) return
-    const frames = this.#up.push(bytes)
-    for (const frame of frames) {
-      if (frame.end > this.#breaksAt) break
-      this.#inbox.push(frame)
-    }
-    this.#isBroken = this.#up.readSize + this.#up.restSize > this.#breaksAt
-    if (this.#up.restSize === 0) this.partialSince = -1
-    else if (this.partialSince < 0 || frames.length > 0) this.partialSince = this.home.now
+    if (this.state !== 'over') this.inbox.arrived(bytes, this.home.now)
   }
 
   /** The broker's session gets a frame: it must be the next that has arrived. */
   frame(type: number, channel: number, correlation: number, bodySize: number): void {
     if (this.state === 'over') return
-    const isEarly = this.state === 'open' && this.#early.length > 0
-    const frame = isEarly ? this.#early.shift() : this.#inbox.shift()
+    const frame = this.inbox.next(this.state === 'open')
     if (frame === undefined) {
       expect(
-        this.#isBroken,
+        this.inbox.isBroken,
         'frame',
         () => `the broker reads a frame of type ${type} that connection ${this.connection.number} has not sent`,
       )
@@ -100,7 +74,7 @@ export class ExpectedSession {
       () => `connection ${this.connection.number} sent ${sent}, the broker reads ${type}/${channel}/${correlation}, ${bodySize} bytes`,
     )
     if (this.state === 'open') this.#does(frame)
-    else if (this.state === 'authenticating') this.#early.push(frame)
+    else if (this.state === 'authenticating') this.inbox.hold(frame)
     else if (type === FrameType.hello) {
       this.state = 'authenticating'
       this.#hello = frame

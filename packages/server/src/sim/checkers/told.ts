@@ -55,7 +55,7 @@ export class Told {
   written(bytes: Buffer): void {
     this.#writtenAt = this.#session.home.now
     this.#stalledBefore = this.#session.home.stalledMs
-    if (this.#breach?.includes('text') && this.#session.isBroken) {
+    if (this.#breach?.includes('text') && this.#session.inbox.isBroken) {
       this.#text += bytes.toString('latin1')
       return
     }
@@ -65,8 +65,8 @@ export class Told {
 
   /** The broker ends the connection, without being asked if nobody has closed it. */
   ended(): void {
-    const { connection, isBroken, state } = this.#session
-    if (!isBroken || this.#breach === undefined || state === 'over' || connection.client.isLeaving) return
+    const { connection, inbox, state } = this.#session
+    if (!inbox.isBroken || this.#breach === undefined || state === 'over' || connection.client.isLeaving) return
     const { number } = connection
     if (this.#breach.includes('text'))
       expect(/^[^\r\n]+\r\n$/.test(this.#text), 'fault', () => `connection ${number}: not one line: ${this.#text}`)
@@ -78,6 +78,17 @@ export class Told {
   /** Everything that it was told of a broken protocol. */
   get wasTold(): boolean {
     return this.#lastWord !== undefined || this.#text !== '' || this.#reader.preface?.[7] === 1
+  }
+
+  /** Nothing is on its way any more: what was asked is answered, what was published decided. */
+  atRest(): void {
+    const { connection, waiting, errors, channels } = this.#session
+    const { number } = connection
+    const unanswered = [...waiting.values()].map(({ name, frame }) => `${name} on channel ${frame.channel}`)
+    expect(unanswered.length === 0, 'answer', () => `connection ${number} waits for the answers of ${unanswered.join(', ')}`)
+    expect(errors.length === 0, 'error', () => `connection ${number} was not told ${errors[0]!.name}`)
+    for (const { isUntold, undecided } of channels.values())
+      expect(!isUntold, 'confirm', () => `connection ${number} was not told what became of sequence ${undecided[0]!.sequence}`)
   }
 
   #told(frame: PlainFrame): void {
@@ -169,7 +180,8 @@ export class Told {
 
   /** The connection is ended by an error: only for what the peer has done, or for time that has really gone by. */
   #ends(name: ErrorName, message: string): void {
-    const { connection, home, openedAt, partialSince, isBroken } = this.#session
+    const { connection, home, openedAt, inbox } = this.#session
+    const { partialSince, isBroken } = inbox
     const { now, limits } = home
     const { heartbeatMs } = this
     const silentMs = now - Math.floor(connection.broker.arrivedAt)
