@@ -124,8 +124,8 @@ export const faults = [
   {
     room: 'client/recovery',
     what: 'all clients come back at the same time',
-    file: 'packages/client/src/recovery/lifeline.ts',
-    find: 'this.clock.random() *',
+    file: 'packages/client/src/recovery/pauses.ts',
+    find: 'this.#clock.random() *',
     put: '1 *',
     test: 'packages/client/test/recovery/reconnect.test.ts',
   },

@@ -1,31 +1,27 @@
 /**
- * A consumer: deliveries in, handlers at work, settlements out. It lives over reconnects; its deliveries do not.
+ * A consumer: deliveries in, to its handlers, settlements out. It lives over reconnects; its deliveries do not.
  *
- *     accept ─▶ buffer ─▶ start ─▶ handler ─┬─ returned ─▶ ack
- *                                           ├─ RejectError, parse failed ─▶ reject
- *                                           └─ thrown ─▶ retry                        (with 'manual' the program settles)
+ *     began, accept ─▶ handlers ─▶ settled ─▶ the channel
+ *         revoked by a loss, by the broker, or by the deadline of a close: what was delivered is no longer ours
  *
- * A handler that returns no promise is settled in the same breath, without one. Handlers that keep the processor for themselves
- * are interrupted between two messages every 50 ms, so that heartbeats and other connections get their turn.
- *
- * Invariant: running <= concurrency; unsettled deliveries are those of `runs`, and buffered ones are among them.
+ * Invariant: unsettled deliveries are those of `runs`, and those that wait for a handler are among them.
  */
 import { type ConsumeRequest, noDelay, Outcome } from '@waybill/protocol'
 import type { Clock, Timer } from '../clock.js'
 import { closeTimeoutOf } from '../arguments.js'
-import { asWaybillError, messageOf, RejectError, RetryError, UsageError, WaybillError } from '../errors.js'
-import { type Log, RateLimit } from '../log.js'
-import type { ConsumeOptions, Consumer, ConsumerEnd, Message } from '../types.js'
+import { asWaybillError, messageOf, UsageError, WaybillError } from '../errors.js'
+import type { Log } from '../log.js'
+import type { ConsumeOptions, Consumer, ConsumerEnd } from '../types.js'
 import { checkWindow, prefetchDefault, prefetchSizeDefault } from './consume-options.js'
-import { DeliveryBuffer } from './delivery-buffer.js'
+import { type ErrorListener, ErrorListeners } from './error-listeners.js'
+import { type Handler, Handlers } from './handlers.js'
+import { HeldWatch, type Holder } from './held-watch.js'
 import type { Delivery } from './message.js'
 import { NameReader } from './name-reader.js'
 import type { Run } from './run.js'
 import { RunList } from './run-list.js'
-import { Slice } from './slice.js'
 import type { DeliveryTarget } from './target.js'
 
-const heldMs = 60_000
 export const closeTimeoutMsDefault = 30_000
 
 /** The channel, as a consumer needs it. */
@@ -44,10 +40,7 @@ export interface ConsumerHome {
   forget(consumer: ChannelConsumer): void
 }
 
-type ErrorListener = (error: unknown, message: Message) => void
-export type Handler = (message: Delivery) => unknown
-
-export class ChannelConsumer implements Consumer, DeliveryTarget {
+export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   /** On the wire. */
   readonly id: number
   readonly queue: string
@@ -64,28 +57,18 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   readonly #exclusive: boolean
   readonly #priority: number
   readonly #home: ConsumerHome
-  readonly #handler: Handler
   readonly #mode: 'on-success' | 'manual' | 'none'
-  readonly #concurrency: number
-  readonly #parse: ((body: unknown) => unknown) | undefined
-  readonly #buffer = new DeliveryBuffer()
+  readonly #errors: ErrorListeners
+  readonly #handlers: Handlers
+  readonly #heldWatch: HeldWatch
   readonly #runs = new RunList()
-  readonly #listeners = new Set<ErrorListener>()
-  readonly #errorLimit: RateLimit
   #state: 'open' | 'closing' | 'closed' = 'open'
-  #running = 0
   #unsettledCount = 0
+  #settledCount = 0
   #resolveClosed: (end: ConsumerEnd) => void = () => {}
   #closing: Promise<void> | undefined
   #idleWaiter: (() => void) | undefined
   #unlisten: (() => void) | undefined
-
-  #resumeTimer: Timer | undefined
-  readonly #slice: Slice
-
-  #heldTimer: Timer | undefined
-  #settledCount = 0
-  #settledCountAtHeld = 0
 
   /** `selfSettled`: the handler only passes messages on, and whoever it passes them to settles them, whatever `ack` says. */
   constructor(home: ConsumerHome, id: number, queue: string, handler: Handler, options: ConsumeOptions, selfSettled = false) {
@@ -93,17 +76,17 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     this.#home = home
     this.id = id
     this.queue = queue
-    this.#handler = handler
-    this.#mode = selfSettled ? 'manual' : ack
-    this.#parse = parse
-    this.#concurrency = options.concurrency ?? (this.#mode === 'on-success' ? 1 : Infinity)
-    this.prefetch = options.prefetch ?? prefetchDefault(ack, selfSettled ? 1 : this.#concurrency)
+    const mode = selfSettled ? 'manual' : ack
+    const concurrency = options.concurrency ?? (mode === 'on-success' ? 1 : Infinity)
+    this.#mode = mode
+    this.prefetch = options.prefetch ?? prefetchDefault(ack, selfSettled ? 1 : concurrency)
     this.prefetchSize = prefetchSize
     this.#ack = ack === 'none' ? 'none' : 'manual'
     this.#exclusive = exclusive
     this.#priority = priority
-    this.#errorLimit = new RateLimit(home.clock)
-    this.#slice = new Slice(home.clock)
+    this.#errors = new ErrorListeners(queue, home)
+    this.#handlers = new Handlers(home, handler, { mode, concurrency, parse }, this.#errors)
+    this.#heldWatch = new HeldWatch(this, home)
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
@@ -117,7 +100,15 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   }
 
   get running(): number {
-    return this.#running
+    return this.#handlers.running
+  }
+
+  get unsettledCount(): number {
+    return this.#unsettledCount
+  }
+
+  get settledCount(): number {
+    return this.#settledCount
   }
 
   /** Whether the program has closed it. */
@@ -137,12 +128,12 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
 
   on(event: 'error', listener: ErrorListener): this {
     if (event !== 'error') throw new UsageError('EVENT_UNKNOWN', `a consumer has no event '${String(event)}'; it has 'error'`)
-    this.#listeners.add(listener)
+    this.#errors.add(listener)
     return this
   }
 
   off(_event: 'error', listener: ErrorListener): this {
-    this.#listeners.delete(listener)
+    this.#errors.remove(listener)
     return this
   }
 
@@ -172,7 +163,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   began(run: Run): void {
     this.#runs.add(run)
     this.#unsettledCount += run.count
-    if (this.#unsettledCount >= this.prefetch && this.#heldTimer === undefined) this.#watchHeld()
+    if (this.#unsettledCount >= this.prefetch) this.#heldWatch.begin()
   }
 
   accept(delivery: Delivery): void {
@@ -180,17 +171,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
       delivery.settle(Outcome.requeue)
       return
     }
-    if (
-      this.#buffer.count > 0 ||
-      this.#running >= this.#concurrency ||
-      this.#resumeTimer !== undefined ||
-      this.#slice.isOver(this.#home.turnCount)
-    ) {
-      this.#buffer.push(delivery)
-      if (this.#running < this.#concurrency) this.#resumeLater()
-      return
-    }
-    this.#start(delivery)
+    this.#handlers.take(delivery)
   }
 
   settled(run: Run, tag: number, outcome: number, delayMs: number, reason: string | undefined): void {
@@ -204,9 +185,8 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   /** What was delivered is no longer ours: the connection is lost, the broker has ended the consumer, or the time to close is up. */
   revoke(cause: Error): void {
     const runs = this.#runs.takeAll()
-    this.#buffer.takeAll()
+    this.#handlers.revoke()
     this.#unsettledCount = 0
-    this.#slice.reset()
     for (const run of runs) run.revoke(cause)
     if (this.#idleWaiter !== undefined) this.#checkIdle()
   }
@@ -218,106 +198,6 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     this.#finish(end)
   }
 
-  // ─── handlers ───────────────────────────────────────────────────────────
-
-  #start(delivery: Delivery): void {
-    this.#running++
-    if (this.#parse !== undefined && !this.#parsed(delivery, this.#parse)) return
-    let result: unknown
-    let isPromise = false
-    try {
-      result = this.#handler(delivery)
-      isPromise = typeof result === 'object' && result !== null && typeof (result as PromiseLike<unknown>).then === 'function'
-    } catch (error) {
-      this.#failed(delivery, error)
-      return
-    }
-    if (isPromise) {
-      Promise.resolve(result).then(
-        () => {
-          this.#succeeded(delivery)
-          this.#pump()
-        },
-        (error) => {
-          this.#failed(delivery, error)
-          this.#pump()
-        },
-      )
-      return
-    }
-    this.#succeeded(delivery)
-  }
-
-  #parsed(delivery: Delivery, parse: (body: unknown) => unknown): boolean {
-    try {
-      delivery.replaceBody(parse(delivery.body))
-      return true
-    } catch (error) {
-      this.#running--
-      if (!delivery.isSettled) delivery.settle(Outcome.reject, noDelay, messageOf(error))
-      this.#report(error, delivery)
-      return false
-    }
-  }
-
-  #succeeded(delivery: Delivery): void {
-    this.#running--
-    if (this.#mode !== 'manual' && !delivery.isSettled) delivery.settle(Outcome.ack)
-    if (this.#idleWaiter !== undefined) this.#checkIdle()
-  }
-
-  #failed(delivery: Delivery, error: unknown): void {
-    this.#running--
-    if (!delivery.isSettled) {
-      if (this.#mode === 'none') delivery.settle(Outcome.ack)
-      else if (this.#mode === 'on-success') settleFailed(delivery, error)
-    }
-    this.#report(error, delivery)
-    if (this.#idleWaiter !== undefined) this.#checkIdle()
-  }
-
-  #report(error: unknown, delivery: Delivery): void {
-    if (this.#listeners.size === 0) {
-      const suppressed = this.#errorLimit.pass()
-      if (suppressed === undefined) return
-      const fields = {
-        queue: this.queue,
-        id: delivery.id,
-        suppressed: suppressed === 0 ? undefined : suppressed,
-        message: messageOf(error),
-      }
-      this.#home.log({ level: 'error', event: 'handler-failed', ...fields })
-      return
-    }
-    for (const listener of this.#listeners) {
-      try {
-        listener(error, delivery)
-      } catch (thrown) {
-        this.#home.log({ level: 'error', event: 'listener-failed', on: 'error', message: messageOf(thrown) })
-      }
-    }
-  }
-
-  /** Starts what has been waiting, as far as concurrency goes. */
-  #pump(): void {
-    while (this.#running < this.#concurrency && this.#buffer.count > 0 && this.#resumeTimer === undefined) {
-      if (this.#slice.isOver(this.#home.turnCount)) {
-        this.#resumeLater()
-        return
-      }
-      this.#start(this.#buffer.shift() as Delivery)
-    }
-  }
-
-  #resumeLater(): void {
-    if (this.#resumeTimer !== undefined) return
-    this.#resumeTimer = this.#home.clock.setTimeout(() => {
-      this.#resumeTimer = undefined
-      this.#slice.reset()
-      this.#pump()
-    }, 0)
-  }
-
   // ─── the end ────────────────────────────────────────────────────────────
 
   async #close(timeoutMs: number): Promise<void> {
@@ -325,11 +205,12 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     this.#state = 'closing'
     const { clock } = this.#home
     const deadline = clock.now() + timeoutMs
-    if (this.#mode !== 'none') for (const delivery of this.#buffer.takeAll()) delivery.settle(Outcome.requeue)
+    if (this.#mode !== 'none') for (const delivery of this.#handlers.takeWaiting()) delivery.settle(Outcome.requeue)
     const cancelled = this.#home.cancel(this, timeoutMs)
     const idle = new Promise<void>((resolve) => {
       this.#idleWaiter = resolve
     })
+    this.#handlers.onEnd = () => this.#checkIdle()
     let timer: Timer | undefined
     const late = new Promise<'late'>((resolve) => {
       timer = clock.setTimeout(() => resolve('late'), timeoutMs)
@@ -338,6 +219,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
     const outcome = await Promise.race([Promise.all([cancelled, idle]), late])
     clock.clearTimeout(timer)
     this.#idleWaiter = undefined
+    this.#handlers.onEnd = undefined
     if (outcome === 'late') this.#giveBack()
     // Ended by the broker while we waited: the settlements have nowhere to go.
     if ((this.#state as string) === 'closed') return
@@ -361,52 +243,19 @@ export class ChannelConsumer implements Consumer, DeliveryTarget {
   }
 
   #checkIdle(): void {
-    if (this.#running === 0 && this.#unsettledCount === 0) this.#idleWaiter?.()
+    if (this.#handlers.running === 0 && this.#unsettledCount === 0) this.#idleWaiter?.()
   }
 
   #finish(end: ConsumerEnd): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#unlisten?.()
-    const { clock } = this.#home
-    if (this.#heldTimer !== undefined) clock.clearTimeout(this.#heldTimer)
-    if (this.#resumeTimer !== undefined) clock.clearTimeout(this.#resumeTimer)
-    this.#heldTimer = undefined
-    this.#resumeTimer = undefined
+    this.#heldWatch.stop()
+    this.#handlers.stop()
     this.#home.forget(this)
     this.#resolveClosed(end)
     this.#idleWaiter?.()
   }
-
-  // ─── prefetch held ──────────────────────────────────────────────────────
-
-  /** The window is used up. If a minute later nothing has been settled, that is said, once until something is. */
-  #watchHeld(): void {
-    this.#settledCountAtHeld = this.#settledCount
-    this.#heldTimer = this.#home.clock.setTimeout(() => {
-      this.#heldTimer = undefined
-      if (this.#unsettledCount < this.prefetch || this.#unsettledCount === 0 || this.#state !== 'open') return
-      if (this.#settledCount === this.#settledCountAtHeld) {
-        const message = `nothing has been settled for ${heldMs / 1000} s, so nothing more is delivered`
-        this.#home.log({
-          level: 'warn',
-          event: 'prefetch-held',
-          queue: this.queue,
-          unsettled: this.#unsettledCount,
-          running: this.#running,
-          message,
-        })
-        return
-      }
-      this.#watchHeld()
-    }, heldMs)
-  }
-}
-
-function settleFailed(delivery: Delivery, error: unknown): void {
-  if (error instanceof RejectError) delivery.settle(Outcome.reject, noDelay, error.message)
-  else if (error instanceof RetryError) delivery.retry({ delayMs: error.delayMs, reason: error.message })
-  else delivery.settle(Outcome.retry, noDelay, messageOf(error))
 }
 
 /** What a consumer that could not be declared again ends with. */

@@ -1,51 +1,53 @@
-/** The consumer of one message: GET. The delivery, if any, comes before the answer. [P-5.8] */
-import { Outcome } from '@waybill/protocol'
+/** One call of `get()`, over as many connections as it takes: a lost one has given back what was on its way, so the next is asked again. */
+import { WaybillError } from '../errors.js'
+import type { Lifeline } from '../recovery/lifeline.js'
+import { answerMsMax } from '../recovery/restore.js'
+import type { ChannelCore } from '../session/channel-core.js'
+import { GetTarget } from './get-target.js'
 import type { Delivery } from './message.js'
-import { NameReader } from './name-reader.js'
-import type { Run } from './run.js'
-import type { DeliveryTarget } from './target.js'
 
-/** The channel, as such a consumer needs it. */
-export interface GetHome {
-  settle(tag: number, count: number, outcome: number, delayMs: number, reason: string | undefined): void
-  /** The run outlives its consumer: it is revoked when the connection is lost, unless it has been released. */
-  hold(run: Run): void
-  release(run: Run): void
+/** Undefined: no message came within `waitMs`. When the signal is aborted nobody waits any more, and a message that comes nevertheless goes back. */
+export async function getOne(
+  core: ChannelCore,
+  lifeline: Lifeline,
+  queue: string,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Delivery | undefined> {
+  const { clock } = lifeline
+  const deadline = clock.now() + waitMs
+  for (;;) {
+    const id = core.nextConsumerId()
+    const target = new GetTarget(core, queue)
+    const unwant = (): void => target.unwant()
+    signal?.addEventListener('abort', unwant, { once: true })
+    core.add(id, target)
+    try {
+      const link = lifeline.link ?? (await lifeline.online(clock.now() + waitMs + answerMsMax))
+      const left = Math.max(0, Math.ceil(deadline - clock.now()))
+      try {
+        await link.request('get', core.number, { consumer: id, queue, ack: 'manual', waitMs: left }, left + answerMsMax)
+        return target.delivery
+      } catch (error) {
+        const isLost = !link.alive && error instanceof WaybillError && error.code === 'CONNECTION_LOST'
+        if (!isLost || lifeline.ended !== undefined || signal?.aborted) throw error
+      }
+    } finally {
+      core.remove(id)
+      signal?.removeEventListener('abort', unwant)
+    }
+  }
 }
 
-export class GetTarget implements DeliveryTarget {
-  readonly queue: string
-  readonly exchangeNames = new NameReader()
-  readonly keyNames = new NameReader()
-  readonly typeNames = new NameReader()
-  delivery: Delivery | undefined
-  readonly #home: GetHome
-  #unwanted = false
-
-  constructor(home: GetHome, queue: string) {
-    this.#home = home
-    this.queue = queue
-  }
-
-  /** Whoever asked has gone: a message that comes nevertheless goes back to its place. */
-  unwant(): void {
-    this.#unwanted = true
-    if (this.delivery !== undefined && !this.delivery.isSettled) this.delivery.settle(Outcome.requeue)
-  }
-
-  began(run: Run): void {
-    this.#home.hold(run)
-  }
-
-  accept(delivery: Delivery): void {
-    this.delivery = delivery
-    if (this.#unwanted) delivery.settle(Outcome.requeue)
-  }
-
-  settled(run: Run, tag: number, outcome: number, delayMs: number, reason: string | undefined): void {
-    this.#home.release(run)
-    this.#home.settle(tag, 1, outcome, delayMs, reason)
-  }
-
-  revoke(): void {}
+/** What `start` gives, unless the signal is aborted before: then `ABORTED`. */
+export function untilAborted<T>(signal: AbortSignal, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const aborted = (): WaybillError => new WaybillError('ABORTED', 'the call was aborted by its signal', { cause: signal.reason })
+  if (signal.aborted) return Promise.reject(aborted())
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(aborted())
+    signal.addEventListener('abort', abort, { once: true })
+    start(signal)
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort))
+  })
 }

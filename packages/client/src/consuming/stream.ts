@@ -9,8 +9,9 @@
 import { Outcome } from '@waybill/protocol'
 import { asWaybillError, WaybillError } from '../errors.js'
 import type { ConsumerEnd, Message } from '../types.js'
-import type { ChannelConsumer, Handler } from './consumer.js'
+import type { ChannelConsumer } from './consumer.js'
 import { DeliveryBuffer } from './delivery-buffer.js'
+import type { Handler } from './handlers.js'
 import type { Delivery } from './message.js'
 
 type Result = IteratorResult<Message, undefined>

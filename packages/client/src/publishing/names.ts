@@ -24,6 +24,13 @@ export class EncodedNames {
     return bytes
   }
 
+  /** Throws UsageError `NAME_INVALID`, which says what it was to be the name of. */
+  check(what: string, name: string): void {
+    if (typeof name !== 'string')
+      throw new UsageError('NAME_INVALID', `the name of the ${what} is a string, not ${name === null ? 'null' : typeof name}`)
+    this.get(name)
+  }
+
   #older(text: string): EncodedName {
     const bytes = this.#old.get(text) ?? encoded(text)
     if (this.#young.size >= generationMax) {

@@ -6,12 +6,12 @@
  *          │                                 └─────────┴────────────────────┘
  *          └─ refused, time is up ─▶ closed ◀─ attempts used up, refused, close()
  *
- * A round tries every host once; between rounds it waits a random part of a time that doubles (full jitter). Restoring opens the
+ * A round tries every host once; between rounds it waits, longer each time. Restoring opens the
  * channels, declares the topology, then the consumers with their windows, then lets publishing go on.
  *
  * Invariant: `link` is set exactly while calls may go out: after everything has been restored, until the loss.
  */
-import type { HelloRequest, RequestName, ResultBodies, StatusBody } from '@waybill/protocol'
+import type { RequestName, ResultBodies, StatusBody } from '@waybill/protocol'
 import type { Clock } from '../clock.js'
 import { type ChannelConsumer, refusedEnd } from '../consuming/consumer.js'
 import { asWaybillError, WaybillError } from '../errors.js'
@@ -22,16 +22,15 @@ import { Link, type LinkHome } from '../session/link.js'
 import type { Transport } from '../transport/transport.js'
 import type { Status } from '../types.js'
 import { hostOf, type Target } from '../url.js'
-import { version } from '../version.js'
+import { helloOf } from './greeting.js'
 import { type LockedHome, LockedQueues } from './locked-queues.js'
-import { OnlineWaiters, offlineError } from './online-waiters.js'
+import { OnlineWaiters } from './online-waiters.js'
 import type { ConnectSettings } from './options.js'
+import { Pauses } from './pauses.js'
+import { closedError, connectError, offlineError, refusals } from './refusals.js'
 import { type Connected, Reporter } from './reporter.js'
 import { answerMsMax, lockedQueues, restoreAll, restoreChannel, restoreQueue } from './restore.js'
 import { Topology } from './topology.js'
-
-/** Errors with which the next try cannot do better: the broker has understood us and said no. */
-const refusals = new Set(['AUTHENTICATION_FAILED', 'FORBIDDEN', 'NOT_FOUND', 'REQUEST_INVALID', 'OPTION_UNSUPPORTED', 'NAME_TOO_LONG'])
 
 export class Lifeline implements LinkHome, CoreHome {
   readonly clock: Clock
@@ -51,10 +50,10 @@ export class Lifeline implements LinkHome, CoreHome {
   #pending: Link | undefined
   #locked: LockedQueues | undefined
   readonly #waiters: OnlineWaiters
+  readonly #pauses: Pauses
   #hostIndex = 0
   #closing = false
   #ended: WaybillError | undefined
-  #wake: (() => void) | undefined
 
   constructor(targets: readonly Target[], transportOf: (target: Target) => Transport, clock: Clock, settings: ConnectSettings) {
     this.#targets = targets
@@ -63,6 +62,7 @@ export class Lifeline implements LinkHome, CoreHome {
     this.settings = settings
     this.log = settings.log
     this.#waiters = new OnlineWaiters(clock)
+    this.#pauses = new Pauses(clock)
     const connecting = new WaybillError('CONNECTING', 'not connected yet')
     const status = { state: 'reconnecting', attempt: 0, retryInMs: 0, cause: connecting } as const
     this.#reporter = new Reporter(status, settings.log, settings.hasLog)
@@ -90,7 +90,7 @@ export class Lifeline implements LinkHome, CoreHome {
     const abort = (): void => {
       this.#ended ??= aborted()
       this.#pending?.destroy(this.#ended)
-      this.#wake?.()
+      this.#pauses.wake()
     }
     if (signal?.aborted) throw aborted()
     signal?.addEventListener('abort', abort, { once: true })
@@ -101,9 +101,9 @@ export class Lifeline implements LinkHome, CoreHome {
         cause = await this.#round(attempt, deadline, cause)
         if (cause === undefined) return
         if (this.#ended !== undefined) throw this.#ended
-        const delayMs = this.#backoff(attempt, backoff)
+        const delayMs = this.#pauses.length(attempt, backoff)
         if (!cause.retryable || this.clock.now() + delayMs >= deadline) throw connectError(cause, this.#targets)
-        await this.#sleep(delayMs)
+        await this.#pauses.sleep(delayMs)
         if (this.#ended !== undefined) throw this.#ended
       }
     } catch (error) {
@@ -294,7 +294,7 @@ export class Lifeline implements LinkHome, CoreHome {
   }
 
   async #connect(target: Target, attempt: number, timeoutMs: number): Promise<void> {
-    const link = new Link(this.#transportOf(target), target, this.#hello(target), timeoutMs, this)
+    const link = new Link(this.#transportOf(target), target, helloOf(this.settings, target), timeoutMs, this)
     this.#pending = link
     let status: Connected
     try {
@@ -318,20 +318,6 @@ export class Lifeline implements LinkHome, CoreHome {
     this.#waiters.resolve(link)
   }
 
-  #hello(target: Target): HelloRequest {
-    const { name, heartbeatMs } = this.settings
-    const user = this.settings.user ?? target.user
-    const password = this.settings.password ?? target.password
-    const vhost = this.settings.vhost ?? target.vhost
-    return {
-      client: { product: '@waybill/client', version, platform: `node ${process.version}`, name },
-      ...(vhost === undefined ? {} : { vhost }),
-      ...(user === undefined ? {} : { user }),
-      ...(password === undefined ? {} : { password }),
-      ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
-    }
-  }
-
   #lockedHome(link: Link): LockedHome {
     return {
       clock: this.clock,
@@ -353,9 +339,9 @@ export class Lifeline implements LinkHome, CoreHome {
   async #reconnect(lostBy: WaybillError, recovery: NonNullable<ConnectSettings['recovery']>): Promise<void> {
     let cause = lostBy
     for (let attempt = 1; attempt <= recovery.attempts; attempt++) {
-      const retryInMs = this.#backoff(attempt, recovery)
+      const retryInMs = this.#pauses.length(attempt, recovery)
       this.#reporter.emit({ state: 'reconnecting', attempt, retryInMs, cause })
-      await this.#sleep(retryInMs)
+      await this.#pauses.sleep(retryInMs)
       if (this.#closing || this.#ended !== undefined) return
       const failure = await this.#round(attempt, this.clock.now() + this.settings.connectTimeoutMs, cause)
       if (failure === undefined) {
@@ -369,23 +355,6 @@ export class Lifeline implements LinkHome, CoreHome {
     this.#end(cause, cause)
   }
 
-  /** A random part of a time that doubles. */
-  #backoff(attempt: number, { backoffMs, backoffMaxMs }: { readonly backoffMs: number; readonly backoffMaxMs: number }): number {
-    return Math.round(this.clock.random() * Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(attempt - 1, 30)))
-  }
-
-  #sleep(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.clock.clearTimeout(timer)
-        this.#wake = undefined
-        resolve()
-      }
-      const timer = this.clock.setTimeout(wake, delayMs)
-      this.#wake = wake
-    })
-  }
-
   // ─── the end, and what is told ──────────────────────────────────────────
 
   #end(error: WaybillError, cause: WaybillError | undefined): void {
@@ -394,21 +363,11 @@ export class Lifeline implements LinkHome, CoreHome {
     this.link = undefined
     this.#locked?.stop()
     this.#pending?.destroy(error)
-    this.#wake?.()
+    this.#pauses.wake()
     this.#waiters.reject(closedError(error))
     for (const core of this.channels) core.end(cause, error)
     this.#channels.clear()
     if (cause !== undefined) this.#reporter.tell({ level: 'error', event: 'connection-closed', code: cause.code, message: cause.message })
     this.#reporter.emit(cause === undefined ? { state: 'closed' } : { state: 'closed', cause })
   }
-}
-
-function connectError(cause: WaybillError, targets: readonly Target[]): WaybillError {
-  if (!cause.retryable) return cause
-  const hosts = targets.map(hostOf).join(', ')
-  return new WaybillError('CONNECT_FAILED', `no connection to ${hosts}: ${cause.message}`, { retryable: true, cause })
-}
-
-export function closedError(cause: WaybillError): WaybillError {
-  return cause.code === 'CLOSED' ? cause : new WaybillError('CLOSED', `the connection is closed: ${cause.message}`, { cause })
 }

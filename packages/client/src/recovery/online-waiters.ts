@@ -1,7 +1,8 @@
 /** Calls that wait for a connection: until there is one, until their deadline, or until there will be none. */
 import type { Clock, Timer } from '../clock.js'
-import { WaybillError } from '../errors.js'
+import type { WaybillError } from '../errors.js'
 import type { Link } from '../session/link.js'
+import { offlineError } from './refusals.js'
 
 interface Waiter {
   readonly resolve: (link: Link) => void
@@ -45,8 +46,4 @@ export class OnlineWaiters {
     for (const { timer } of waiters) if (timer !== undefined) this.#clock.clearTimeout(timer)
     return waiters
   }
-}
-
-export function offlineError(): WaybillError {
-  return new WaybillError('OFFLINE', 'there is no connection', { retryable: true })
 }

@@ -4,6 +4,7 @@ import { checkOptions, checkSignal } from '../arguments.js'
 import { UsageError } from '../errors.js'
 import { type Log, safely, stderrLog } from '../log.js'
 import type { ConnectOptions, TlsOptions } from '../types.js'
+import type { Backoff } from './pauses.js'
 
 export interface ConnectSettings {
   readonly name: string
@@ -13,9 +14,9 @@ export interface ConnectSettings {
   readonly connectTimeoutMs: number
   readonly heartbeatMs: number | undefined
   /** Undefined: a lost connection is lost. */
-  readonly recovery: { readonly backoffMs: number; readonly backoffMaxMs: number; readonly attempts: number } | undefined
+  readonly recovery: (Backoff & { readonly attempts: number }) | undefined
   /** The bounds of the waits between rounds while connecting for the first time. */
-  readonly backoff: { readonly backoffMs: number; readonly backoffMaxMs: number }
+  readonly backoff: Backoff
   readonly offline: 'wait' | 'fail' | 'buffer'
   readonly offlineSizeMax: number
   readonly resend: boolean

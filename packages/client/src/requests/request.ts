@@ -7,7 +7,7 @@
 import { RemoteError, UsageError, WaybillError } from '../errors.js'
 import type { Clock, Timer } from '../clock.js'
 import { randomName } from '../clock.js'
-import type { Handler } from '../consuming/consumer.js'
+import type { Handler } from '../consuming/handlers.js'
 import type { Message, PublishOptions } from '../types.js'
 import type { Delivery } from '../consuming/message.js'
 import { errorReplyType } from './respond.js'

@@ -9,7 +9,7 @@
  */
 import { messageOf, PublishError, RejectError, RetryError, UsageError } from '../errors.js'
 import type { ConsumeOptions, PublishOptions } from '../types.js'
-import type { Handler } from '../consuming/consumer.js'
+import type { Handler } from '../consuming/handlers.js'
 import type { Delivery } from '../consuming/message.js'
 
 export const errorReplyType = 'waybill.error'

@@ -23,10 +23,10 @@ import {
   windowFrameSize,
   writeWindow,
 } from '@waybill/protocol'
-import type { Clock, Timer } from '../clock.js'
+import type { Clock } from '../clock.js'
 import { Chunks } from '../consuming/chunks.js'
 import { ChannelConsumer, type ConsumerHome } from '../consuming/consumer.js'
-import type { GetHome } from '../consuming/get.js'
+import type { GetHome } from '../consuming/get-target.js'
 import { Delivery } from '../consuming/message.js'
 import { Run } from '../consuming/run.js'
 import { Settlements } from '../consuming/settlements.js'
@@ -34,17 +34,11 @@ import type { DeliveryTarget } from '../consuming/target.js'
 import { messageOf, type WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
 import { Outbox, type OutboxLink, type OutboxRules } from '../publishing/outbox.js'
+import { Gathering } from './gathering.js'
 import type { ChannelSink, Link } from './link.js'
 
 /** So many ranges are settled that they are written before the turn ends. */
 const pendingRangesMax = 4_096
-/**
- * A write for each turn costs more than all the rest of a message (65 of 230 ns, and as much again in the broker), and small writes
- * beget small deliveries. So after `promptWriteCount` in a millisecond settlements are gathered, up to a quarter of the smallest
- * window, for a millisecond at most. Who settles now and then is always written at once.
- */
-const promptWriteCount = 2
-const gatherMs = 1
 
 export interface CoreHome {
   readonly log: Log
@@ -64,6 +58,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   /** Runs that no consumer answers for any more. */
   readonly #held = new Set<Run>()
   readonly #settlements = new Settlements()
+  readonly #gathering: Gathering
   readonly #chunks = new Chunks()
   #link: Link | undefined
   #opened: OpenResult | undefined
@@ -73,15 +68,6 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   #consumerId = 0
   #lastTarget: DeliveryTarget | undefined
   #lastTargetId = 0
-  /** Settled, and delivered, since settlements were written. */
-  #settledCount = 0
-  #deliveredSize = 0
-  #gatherCountMax = 0
-  #gatherSizeMax = 0
-  #gatherTimer: Timer | undefined
-  #isGatherDue = false
-  #promptSince = 0
-  #promptCount = 0
 
   constructor(home: CoreHome, number: number, rules: OutboxRules) {
     this.#home = home
@@ -89,6 +75,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     this.clock = rules.clock
     this.log = home.log
     this.outbox = new Outbox(rules, number)
+    this.#gathering = new Gathering(rules.clock, () => this.#link?.touchedBy(this))
   }
 
   /** Whether it is open on a live connection. */
@@ -139,7 +126,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     this.#lastTag = 0
     this.#isDirty = false
     this.#settlements.reset()
-    this.#written()
+    this.#gathering.written()
     for (const target of this.#targets.values()) target.revoke(cause)
     for (const run of this.#held) run.revoke(cause)
     this.#held.clear()
@@ -172,13 +159,13 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
 
   add(id: number, target: DeliveryTarget): void {
     this.#targets.set(id, target)
-    this.#measureWindows()
+    this.#gathering.measure(this.consumers)
   }
 
   remove(id: number): void {
     this.#targets.delete(id)
     if (id === this.#lastTargetId) this.#lastTarget = undefined
-    this.#measureWindows()
+    this.#gathering.measure(this.consumers)
   }
 
   hold(run: Run): void {
@@ -211,7 +198,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   }
 
   window(consumer: number, messages: number, size: number): void {
-    this.#measureWindows()
+    this.#gathering.measure(this.consumers)
     const link = this.#link
     if (link === undefined || this.#isStopped) return
     const at = link.out.reserve(windowFrameSize)
@@ -225,7 +212,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     const link = this.#link
     if (link === undefined || this.#isStopped) return
     this.#settlements.add(tag, count, outcome, delayMs, reason)
-    this.#settledCount += count
+    this.#gathering.settledCount += count
     if (this.#isDirty) {
       if (this.#settlements.count >= pendingRangesMax) this.#settlements.write(link.out, this.number, 0)
       return
@@ -239,7 +226,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     if (link === undefined || this.#settlements.lastTag === 0 || this.#isStopped) return
     const { correlation, answer } = link.expect('settle', this.number, timeoutMs)
     this.#settlements.write(link.out, this.number, correlation)
-    this.#written()
+    this.#gathering.written()
     link.touch()
     await answer
   }
@@ -248,41 +235,9 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     this.#isDirty = false
     const link = this.#link
     if (link === undefined || this.#settlements.count === 0) return
-    if (!all && this.#isGathering(link)) return
+    if (!all && this.#gathering.waits(link.now())) return
     this.#settlements.write(link.out, this.number, 0)
-    this.#written()
-  }
-
-  /** Whether this turn's settlements are better written together with those of the next. */
-  #isGathering(link: Link): boolean {
-    const now = link.now()
-    if (now - this.#promptSince >= gatherMs) {
-      this.#promptSince = now
-      this.#promptCount = 0
-    }
-    const isLarge = this.#settledCount >= this.#gatherCountMax || this.#deliveredSize >= this.#gatherSizeMax
-    if (isLarge || this.#isGatherDue || this.#promptCount++ < promptWriteCount) return false
-    this.#gatherTimer ??= this.clock.setTimeout(() => {
-      this.#gatherTimer = undefined
-      this.#isGatherDue = true
-      this.#link?.touchedBy(this)
-    }, gatherMs)
-    return true
-  }
-
-  #written(): void {
-    this.#settledCount = 0
-    this.#deliveredSize = 0
-    this.#isGatherDue = false
-    if (this.#gatherTimer === undefined) return
-    this.clock.clearTimeout(this.#gatherTimer)
-    this.#gatherTimer = undefined
-  }
-
-  #measureWindows(): void {
-    const consumers = this.consumers
-    this.#gatherCountMax = Math.min(...consumers.map((each) => each.prefetch)) / 4
-    this.#gatherSizeMax = Math.min(...consumers.map((each) => each.prefetchSize)) / 4
+    this.#gathering.written()
   }
 
   // ─── what the broker sends ──────────────────────────────────────────────
@@ -303,7 +258,7 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
       return
     }
     this.#lastTag = firstTag + count - 1
-    this.#deliveredSize += to - records
+    this.#gathering.deliveredSize += to - records
     const target = this.#target(deliverConsumer(bytes, from))
     if (target === undefined) {
       this.settle(firstTag, count, Outcome.requeue, noDelay, undefined)

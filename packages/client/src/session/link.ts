@@ -1,15 +1,12 @@
 /**
  * One live connection, from the first byte of its preface to its loss. It lives once: after a loss there is another link.
  *
- *     preface → HELLO → open: frames to the channels by number, answers to the requests by correlation → lost
+ *     preface → HELLO → open: deliveries, confirms and credit to the channels by number, everything else to the control reader → lost
  *
  * What is written during a turn of the program leaves in one write at its end. Every request is answered, or rejected when the
  * link is lost or its time is up.
  */
 import {
-  checkPreface,
-  decodeControl,
-  decodeResult,
   encodeControl,
   Flag,
   FrameReader,
@@ -20,21 +17,22 @@ import {
   type HelloRequest,
   type HelloResult,
   preface,
-  prefaceSize,
-  protocolMajor,
   type RequestName,
   type ResultBodies,
   type StatusBody,
   writeHeartbeat,
 } from '@waybill/protocol'
-import type { Clock, Timer } from '../clock.js'
-import { errorOfBody, messageOf, WaybillError } from '../errors.js'
+import type { Clock } from '../clock.js'
+import { messageOf, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Socket, Transport } from '../transport/transport.js'
 import { hostOf, type Target } from '../url.js'
+import { type ControlHome, ControlReader } from './control-reader.js'
 import { Heartbeat } from './heartbeat.js'
+import { Opening } from './opening.js'
 import { Outgoing } from './outgoing.js'
 import { PendingRequests } from './pending-requests.js'
+import { PrefaceReader } from './preface-reader.js'
 
 /** What a channel hears from its link. Bytes are valid during the call only. */
 export interface ChannelSink {
@@ -71,12 +69,14 @@ export class Link implements FrameSink {
   readonly #reader: FrameReader
   readonly #channels: (ChannelSink | undefined)[] = []
   readonly #pending: PendingRequests
+  readonly #control: ControlReader
+  readonly #opening: Opening
+  /** Undefined: the preface has been read. */
+  #preface: PrefaceReader | undefined
   /** Channels that have something to write at the end of the turn. */
   #dirty: ChannelSink[] = []
   #hello: HelloResult | undefined
   #heartbeat: Heartbeat | undefined
-  #opening: { resolve: () => void; reject: (error: WaybillError) => void; timer: Timer } | undefined
-  #prefaceBytes: Buffer | undefined = Buffer.alloc(0)
   #cause: WaybillError | undefined
   #lost = false
   #flushing = false
@@ -96,15 +96,14 @@ export class Link implements FrameSink {
     this.#home = home
     this.#clock = home.clock
     this.#pending = new PendingRequests(home.clock, this.host)
+    this.#control = new ControlReader(this.#controlHome(), this.#pending)
     this.#reader = new FrameReader(this, openingFrameSizeMax)
-    const timer = this.#clock.setTimeout(() => {
-      this.destroy(
-        new WaybillError('CONNECT_TIMEOUT', `no answer from ${this.host} within ${Math.round(timeoutMs)} ms`, { retryable: true }),
-      )
-    }, timeoutMs)
-    this.opened = new Promise((resolve, reject) => {
-      this.#opening = { resolve, reject, timer }
+    this.#preface = new PrefaceReader(this.host)
+    this.#opening = new Opening(home.clock, timeoutMs, () => {
+      const message = `no answer from ${this.host} within ${Math.round(timeoutMs)} ms`
+      this.destroy(new WaybillError('CONNECT_TIMEOUT', message, { retryable: true }))
     })
+    this.opened = this.#opening.opened
     try {
       this.#socket = transport.open(target, {
         ingest: (bytes, from, to) => this.#ingest(bytes, from, to),
@@ -112,7 +111,7 @@ export class Link implements FrameSink {
         closed: (error) => this.#closed(error),
       })
     } catch (error) {
-      this.#clock.clearTimeout(timer)
+      this.#opening.cancel()
       throw error
     }
     this.out = new Outgoing(this.#socket)
@@ -207,13 +206,8 @@ export class Link implements FrameSink {
     this.#socket.destroy()
     const reason = this.#cause
     this.#pending.rejectAll(unansweredError(reason))
-    const opening = this.#opening
-    this.#opening = undefined
-    if (opening === undefined) this.#home.lost(this, reason)
-    else {
-      this.#clock.clearTimeout(opening.timer)
-      opening.reject(reason)
-    }
+    if (this.#opening.isUnderWay) this.#opening.fail(reason)
+    else this.#home.lost(this, reason)
   }
 
   // ─── bytes in ───────────────────────────────────────────────────────────
@@ -223,39 +217,16 @@ export class Link implements FrameSink {
     this.turnCount++
     if (this.#heartbeat !== undefined) this.#heartbeat.heard = true
     let at = from
-    if (this.#prefaceBytes !== undefined) {
-      at = this.#readPreface(this.#prefaceBytes, bytes, from, to)
+    if (this.#preface !== undefined) {
+      at = this.#preface.read(bytes, from, to)
+      if (this.#preface.error !== undefined) this.destroy(this.#preface.error)
       if (at < 0) return
+      this.#preface = undefined
     }
     if (at < to && !this.#reader.read(bytes, at, to) && !this.#lost) {
       const fault = this.#reader.fault
       this.#fault(fault === undefined ? 'FRAME_MALFORMED' : fault.code, fault?.message ?? 'the frames cannot be read')
     }
-  }
-
-  /** Where the frames begin, or -1 while the preface is not there or after it was wrong. */
-  #readPreface(seen: Buffer, bytes: Uint8Array, from: number, to: number): number {
-    const missing = prefaceSize - seen.length
-    const take = Math.min(missing, to - from)
-    const start = Buffer.concat([seen, bytes.subarray(from, from + take)])
-    const check = checkPreface(start, 0, start.length)
-    if (check.state === 'need-more') {
-      this.#prefaceBytes = start
-      return -1
-    }
-    if (check.state === 'foreign') {
-      const line = Buffer.from(bytes.subarray(from, Math.min(to, from + 200))).toString('latin1')
-      const said = check.foreign === 'tls' ? 'it speaks TLS: use waybills://' : `it said ${JSON.stringify(line.split('\r\n')[0])}`
-      this.destroy(new WaybillError('NOT_WAYBILL', `${this.host} is no Waybill broker: ${said}`))
-      return -1
-    }
-    if (check.refused || check.major !== protocolMajor) {
-      const message = `${this.host} speaks version ${check.major}.${check.minor} of the protocol, this client ${protocolMajor}`
-      this.destroy(new WaybillError('VERSION_UNSUPPORTED', message))
-      return -1
-    }
-    this.#prefaceBytes = undefined
-    return from + take
   }
 
   /** Called by the reader for every whole frame. */
@@ -275,77 +246,24 @@ export class Link implements FrameSink {
       else sink.credit(bytes, from, to)
       return
     }
-    this.#control(bytes, type, flags, channel, correlation, from, to)
+    this.#control.frame(bytes, type, flags, channel, correlation, from, to)
   }
 
-  #control(bytes: Uint8Array, type: number, flags: number, channel: number, correlation: number, from: number, to: number): void {
-    const fault = frameFault(type, flags, channel, 'server')
-    if (fault !== undefined) {
-      this.#fault(fault.code, fault.message)
-      return
+  #controlHome(): ControlHome {
+    return {
+      host: this.host,
+      log: this.#home.log,
+      greeted: (hello) => this.#greeted(hello),
+      told: (body) => this.#home.told(body),
+      cancelled: (channel, consumer, reason, error) => this.#channels[channel]?.cancelled(consumer, reason, error),
+      channelFailed: (channel, error) => {
+        // What was asked on it before will not be answered. [P-6.8]
+        this.#pending.rejectAll(unansweredError(error), channel)
+        this.#channels[channel]?.failed(error)
+      },
+      fault: (name, message) => this.#fault(name, message),
+      destroy: (cause) => this.destroy(cause),
     }
-    switch (type) {
-      case FrameType.heartbeat:
-        if (from !== to) this.#fault('frameMalformed', 'HEARTBEAT has no body')
-        return
-      case FrameType.result:
-        this.#result(bytes, correlation, from, to)
-        return
-      case FrameType.error:
-        this.#error(bytes, channel, correlation, from, to)
-        return
-      case FrameType.status: {
-        const { value, problem } = decodeControl('status', bytes, from, to)
-        if (problem !== undefined) this.#fault(problem.code, problem.message)
-        else this.#home.told(value)
-        return
-      }
-      case FrameType.cancelled: {
-        const { value, problem } = decodeControl('cancelled', bytes, from, to)
-        if (problem !== undefined) this.#fault(problem.code, problem.message)
-        else
-          this.#channels[channel]?.cancelled(value.consumer, value.reason, value.error === undefined ? undefined : errorOfBody(value.error))
-        return
-      }
-      default:
-        // A later minor version may say more than we know; nothing that we asked for.
-        this.#home.log({ level: 'debug', event: 'frame-unknown', type, host: this.host })
-    }
-  }
-
-  #result(bytes: Uint8Array, correlation: number, from: number, to: number): void {
-    const pending = this.#pending.take(correlation)
-    if (pending === undefined) return
-    const { value, problem } = decodeResult(pending.name, bytes, from, to)
-    if (problem !== undefined) {
-      const error = new WaybillError('ANSWER_INVALID', `the answer to ${pending.name} cannot be read: ${problem.message}`)
-      pending.reject(error)
-      this.destroy(error)
-      return
-    }
-    if (pending.name === 'hello') this.#accept(value as HelloResult)
-    pending.resolve(value as never)
-  }
-
-  #error(bytes: Uint8Array, channel: number, correlation: number, from: number, to: number): void {
-    const { value, problem } = decodeControl('error', bytes, from, to)
-    if (problem !== undefined) {
-      this.#fault(problem.code, problem.message)
-      return
-    }
-    const error = errorOfBody(value)
-    const pending = correlation === 0 ? undefined : this.#pending.take(correlation)
-    pending?.reject(error)
-    if (value.scope === 'connection') this.destroy(error)
-    else if (value.scope === 'channel') this.#channelFailed(channel, error)
-    else if (pending === undefined)
-      this.#home.log({ level: 'warn', event: 'broker-error', host: this.host, code: error.code, message: error.message })
-  }
-
-  /** What was asked on it before will not be answered. [P-6.8] */
-  #channelFailed(channel: number, error: WaybillError): void {
-    this.#pending.rejectAll(unansweredError(error), channel)
-    this.#channels[channel]?.failed(error)
   }
 
   /** What the broker sent breaks the protocol: there is no going on. */
@@ -361,18 +279,14 @@ export class Link implements FrameSink {
 
   // ─── opening, requests, end ─────────────────────────────────────────────
 
-  /** HELLO is answered; larger frames may stand right behind it. */
-  #accept(hello: HelloResult): void {
+  #greeted(hello: HelloResult): void {
     this.#hello = hello
     this.#reader.frameSizeMax = hello.limits.frameSizeMax
     this.out.frameSizeMax = hello.limits.frameSizeMax
   }
 
   #opened(hello: HelloResult): void {
-    const opening = this.#opening
-    if (opening === undefined) return
-    this.#opening = undefined
-    this.#clock.clearTimeout(opening.timer)
+    if (!this.#opening.isUnderWay) return
     this.#heartbeat = new Heartbeat(this.#clock, hello.heartbeatMs, {
       beat: () => this.#beat(),
       out: this.out,
@@ -382,7 +296,7 @@ export class Link implements FrameSink {
         this.destroy(new WaybillError('HEARTBEAT_TIMEOUT', message, { retryable: true }))
       },
     })
-    opening.resolve()
+    this.#opening.succeed()
   }
 
   #beat(): void {
@@ -410,7 +324,7 @@ export class Link implements FrameSink {
       this.destroy(error)
       return
     }
-    const opening = this.#opening !== undefined
+    const opening = this.#opening.isUnderWay
     const said = error !== undefined ? messageOf(error) : `the broker closed the connection${opening ? unsaid : ''}`
     const code = opening ? 'CONNECT_FAILED' : 'CONNECTION_LOST'
     this.destroy(new WaybillError(code, `${this.host}: ${said}`, { retryable: true, cause: error }))
