@@ -5,4 +5,4 @@
  *     import { logContract } from '@waybill/server/testing'
  *     logContract((name, run) => t.test(name, run), 'my engine', () => new MyHome())
  */
-export { type ContractRunner, type ContractTest, type LogHome, logContract } from './log-contract.js'
+export { type ContractRunner, type ContractTest, type LogHome, logContract } from './log-contract/index.js'

@@ -6,7 +6,7 @@ import { Random } from '../../../dist/sim/random.js'
 import { openLocalLog } from '../../../dist/storage/local/index.js'
 import { PaperTime } from './paper-time.js'
 
-t.test('reading - what is written behind the end that it goes to, and in segments behind that, is passed over by nobody', async (t) => {
+async function logOnPaper() {
   const time = new PaperTime()
   const disk = new SimDisk({ random: Random.of(1, 'disk'), later: time.later })
   const log = await time.wait(
@@ -18,6 +18,11 @@ t.test('reading - what is written behind the end that it goes to, and in segment
       segmentSize: 64 * 1024,
     }),
   )
+  return { time, disk, log }
+}
+
+t.test('reading - what is written behind the end that it goes to, and in segments behind that, is passed over by nobody', async (t) => {
+  const { time, log } = await logOnPaper()
   const texts = ['first', 'second', 'third']
   const first = log.append([Buffer.from('first')], 'sync')
   const found: string[] = []
@@ -37,17 +42,7 @@ t.test('reading - what is written behind the end that it goes to, and in segment
 })
 
 t.test('reading - what a failure takes back while it is read is not there, and is no damage', async (t) => {
-  const time = new PaperTime()
-  const disk = new SimDisk({ random: Random.of(1, 'disk'), later: time.later })
-  const log = await time.wait(
-    openLocalLog(disk, {
-      clock: { wall: () => time.now },
-      entropy: { name: (size) => 'abcdefghij'.slice(0, size) },
-      later: time.later,
-      wake: () => undefined,
-      segmentSize: 64 * 1024,
-    }),
-  )
+  const { time, disk, log } = await logOnPaper()
   const kept = log.append([Buffer.from('synced')], 'sync')
   await time.until(() => log.progress().synced === kept)
   disk.failSyncs(1)
