@@ -48,10 +48,14 @@ export interface Measurement {
   readonly latency?: Latencies
   /** From the publish call to its confirm. */
   readonly confirmLatency?: Latencies
+  /** The one that counts, confirmed or not, in the first seconds: while the compilers of both processes are still at work. */
+  readonly youngLatency?: Latencies
   /** As `latency`, of transient messages at the same broker just before. */
   readonly transientLatency?: Latencies
   /** A write of 4 KiB and its fdatasync, on a prefilled file beside the broker's data; before and after. */
   readonly syncLatency?: Latencies
+  /** The same a millisecond after the last, about as often as the workload syncs: a disk that has rested takes longer. */
+  readonly pacedSyncLatency?: Latencies
   readonly idle?: { readonly connections: number; readonly connectionSize: number; readonly openMs: number; readonly deliverMs: number }
   readonly backlog?: BacklogFigures
   readonly sums?: Sums

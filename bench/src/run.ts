@@ -108,15 +108,17 @@ async function runThroughput(peer: Peer, broker: Broker, directory: string, work
 /** Durable latency is told beside what the disk takes, and for Waybill beside its own transient latency, in the same minute. */
 async function runLatency(peer: Peer, broker: Broker, directory: string, workload: Latency, timing: Timing): Promise<Figures> {
   if (!workload.durable) return probeLatency(peer, broker, workload, timing)
-  const before = syncTimes(directory, timing.syncs)
+  const before = await syncTimes(directory, timing.syncs)
   const transient = peer.name === 'waybill' ? await probeLatency(peer, broker, { ...workload, durable: false }, timing) : undefined
   const failure = transient?.sums === undefined ? undefined : wrongSum(transient.sums)
   if (failure !== undefined) throw new Error(`transient messages: ${failure}`)
   const durable = await probeLatency(peer, broker, workload, timing)
-  const times = [...before, ...syncTimes(directory, timing.syncs)].sort((a, b) => a - b)
+  const times = [...before, ...(await syncTimes(directory, timing.syncs))].sort((a, b) => a - b)
+  const pacedTimes = (await syncTimes(directory, timing.syncs, 1)).sort((a, b) => a - b)
   return {
     ...durable,
     syncLatency: latenciesOf(times),
+    pacedSyncLatency: latenciesOf(pacedTimes),
     ...(transient?.latency === undefined ? {} : { transientLatency: transient.latency }),
   }
 }
@@ -127,6 +129,10 @@ async function probeLatency(peer: Peer, broker: Broker, workload: Latency, timin
   try {
     await probe.ask('start', { peer: nameOf(peer), target: broker.target, bodySize, perSecond, durable })
     await sleep(timing.warmupMs)
+    await probe.ask('measure')
+    await sleep(timing.latencyWindowMs)
+    const young = await probe.ask('lap')
+    await sleep(Math.max(0, timing.latencySettledMs - timing.warmupMs - timing.latencyWindowMs))
     const trees = [processTree(broker.pid), [probe.pid], [], [process.pid]]
     const first = await sample(trees, [probe.ask('measure')])
     await sleep(timing.latencyWindowMs)
@@ -138,6 +144,7 @@ async function probeLatency(peer: Peer, broker: Broker, workload: Latency, timin
       deliveredPerSecond: published.perSecond,
       latency: latenciesOf(latencies),
       ...(durable ? { confirmLatency: latenciesOf(confirmLatencies) } : {}),
+      youngLatency: latenciesOf(durable ? young.confirmLatencies : young.latencies),
       ...brokerCpu(first, last, published.count),
       cores: coresBetween(first, last, published.seconds),
       brokerMemory: memory,

@@ -24,8 +24,10 @@ export interface Row {
   readonly confirmP50?: Figure
   readonly confirmP99?: Figure
   readonly confirmP999?: Figure
+  readonly youngP99?: Figure
   readonly transientP50?: Figure
   readonly syncP50?: Figure
+  readonly pacedSyncP50?: Figure
   /** Bytes of the broker's memory above what it had before the backlog: with it, and the most it ever had. */
   readonly backlogMemory?: Figure
   readonly backlogMemoryMax?: Figure
@@ -72,8 +74,10 @@ function rowOf(peer: PeerDescription, all: readonly Measurement[]): Row {
     confirmP50: figure((one) => one.confirmLatency?.p50),
     confirmP99: figure((one) => one.confirmLatency?.p99),
     confirmP999: figure((one) => one.confirmLatency?.p999),
+    youngP99: figure((one) => one.youngLatency?.p99),
     transientP50: figure((one) => one.transientLatency?.p50),
     syncP50: figure((one) => one.syncLatency?.p50),
+    pacedSyncP50: figure((one) => one.pacedSyncLatency?.p50),
     backlogMemory: figure((one) => one.backlog && one.backlog.memory - one.backlog.idleMemory),
     backlogMemoryMax: figure((one) => one.backlog && one.backlog.memoryMax - one.backlog.idleMemory),
     disk: figure((one) => one.backlog?.disk),

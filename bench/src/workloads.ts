@@ -219,6 +219,8 @@ export interface Timing {
   readonly warmupMs: number
   readonly windowMs: number
   readonly latencyWindowMs: number
+  /** Latency is measured once behind the first warm-up, while compilers are at work, and again when a process is so old. */
+  readonly latencySettledMs: number
   readonly settleMs: number
   /** Idle connections are divided by this. */
   readonly divisor: number
@@ -232,6 +234,7 @@ export const fullTiming: Timing = {
   warmupMs: 1_500,
   windowMs: 4_000,
   latencyWindowMs: 6_000,
+  latencySettledMs: 15_000,
   settleMs: 2_000,
   divisor: 1,
   backlogMax: Number.POSITIVE_INFINITY,
@@ -241,6 +244,7 @@ export const quickTiming: Timing = {
   warmupMs: 150,
   windowMs: 300,
   latencyWindowMs: 500,
+  latencySettledMs: 700,
   settleMs: 50,
   divisor: 40,
   backlogMax: 20_000,

@@ -47,11 +47,14 @@ export interface BacklogJob extends Job {
   readonly count: number
 }
 
-export interface LatencyResult {
+export interface LatencyWindow {
   /** Sorted, in microseconds. */
   readonly latencies: readonly number[]
   /** To the confirm, likewise; none where messages are not confirmed. */
   readonly confirmLatencies: readonly number[]
+}
+
+export interface LatencyResult extends LatencyWindow {
   readonly sent: Sent
   readonly received: Received
 }
@@ -77,6 +80,8 @@ export interface LatencyRole {
   /** From here on latencies count. */
   measure(): Promise<Mark>
   mark(): Promise<Mark>
+  /** What has been measured so far, which counts no more. */
+  lap(): Promise<LatencyWindow>
   stop(): Promise<LatencyResult>
 }
 

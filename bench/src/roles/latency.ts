@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 import { addMark, BodyReader, BodyRing } from '../body.js'
 import { loadPeer } from '../peers/index.js'
 import type { Layout, Sender } from '../peers/peer.js'
-import type { LatencyJob, LatencyResult, LatencyRole, Mark } from './job.js'
+import type { LatencyJob, LatencyResult, LatencyRole, LatencyWindow, Mark } from './job.js'
 import { benchQueue } from './layout.js'
 import { serveRole } from './role.js'
 
@@ -21,8 +21,8 @@ class LatencyProbe implements LatencyRole {
   #reader!: BodyReader
   #bodies!: BodyRing
   readonly #sentAt = new Float64Array(ringSize)
-  readonly #latencies: number[] = []
-  readonly #confirmLatencies: number[] = []
+  #latencies: number[] = []
+  #confirmLatencies: number[] = []
   #confirmed = 0
   #failure: unknown
   #measureFrom = Number.POSITIVE_INFINITY
@@ -55,6 +55,15 @@ class LatencyProbe implements LatencyRole {
     return { count: this.#published, atMs: performance.timeOrigin + performance.now() }
   }
 
+  async lap(): Promise<LatencyWindow> {
+    const ascending = (a: number, b: number): number => a - b
+    const window = { latencies: this.#latencies.sort(ascending), confirmLatencies: this.#confirmLatencies.sort(ascending) }
+    this.#measureFrom = Number.POSITIVE_INFINITY
+    this.#latencies = []
+    this.#confirmLatencies = []
+    return window
+  }
+
   async stop(): Promise<LatencyResult> {
     this.#stopped = true
     await this.#sender.flush()
@@ -63,8 +72,7 @@ class LatencyProbe implements LatencyRole {
     if (this.#job.durable && this.#confirmed < this.#published)
       throw new Error(`${this.#published} published, ${this.#confirmed} confirmed`)
     return {
-      latencies: this.#latencies.sort((a, b) => a - b),
-      confirmLatencies: this.#confirmLatencies.sort((a, b) => a - b),
+      ...(await this.lap()),
       sent: { published: this.#published, confirmed: this.#confirmed, deliveries: this.#published, sum: this.#sum },
       received: this.#reader.received(),
     }
