@@ -1,4 +1,4 @@
-// Hot: every kept byte goes through `append`. One header, one write.
+// Hot: every kept byte goes through `append`.
 /**
  * The log on a local disk. Appends go to the page cache at once; one sync at a time brings them to the disk, and what was appended meanwhile goes with
  * the next.
@@ -14,15 +14,15 @@
 import assert from 'node:assert'
 import { DiskError } from '../../ports/disk.js'
 import type { Log, LogDamage, LogProgress, LogReading, LogReplay, LogSegment, LogSnapshot, Position, SegmentId } from '../../ports/log.js'
-import { AppendParts, appendSizeOf } from './append-parts.js'
-import { BlockFlag, type BlockStamp, blockHeaderSize } from './block.js'
+import { BlockFlag } from './block.js'
 import { type Chain, findChain, readStretch } from './chain.js'
 import { Drops } from './drops.js'
 import { GroupSync } from './group-sync.js'
 import { encodeHead, headAt } from './head.js'
 import { readLog } from './reading.js'
-import { positionOf, Segment, segmentIdOf } from './segment.js'
+import { type Segment, segmentIdOf } from './segment.js'
 import { SegmentList } from './segment-list.js'
+import { SegmentWriter } from './segment-writer.js'
 import { findSnapshot, SnapshotWriter } from './snapshots.js'
 import { Spares } from './spares.js'
 import type { LocalLogStart, LocalLogWorld } from './start.js'
@@ -49,14 +49,9 @@ export class LocalLog implements Log {
   readonly #snapshots: SnapshotWriter
   readonly #drops: Drops
   readonly #syncs: GroupSync
-  #epoch: number
-  #nextSegment: number
+  readonly #writer: SegmentWriter
   #nextSnapshot: number
   #loaded: LogSnapshot | undefined
-  /** The next append begins a segment. */
-  #isSealed = false
-  /** Of the last block. */
-  #number: number
   #isMarked = true
   #written: Position
   #synced: Mark
@@ -69,32 +64,38 @@ export class LocalLog implements Log {
   #isSaving = false
   #closed: (() => void) | undefined
   #isClosed = false
-  readonly #parts = new AppendParts()
-  readonly #stamp = { epoch: 0, number: 0, durable: 0, wallMs: 0 }
 
   constructor(world: LocalLogWorld, start: LocalLogStart) {
     const { disk, later, segmentSize, spareCount } = world
     this.#world = world
     this.#start = start
     this.identity = start.identity
-    this.#epoch = start.epoch
     this.#segments = new SegmentList(start.segments)
-    this.#nextSegment = start.nextSegment
     this.#nextSnapshot = start.nextSnapshot
     if (start.parts !== undefined) this.#loaded = { through: start.through, parts: start.parts }
-    this.#number = start.chain.number
     this.#written = start.written
     this.#failure = start.failure
-    this.#synced = this.#mark()
     this.#spares = new Spares({ disk, later, segmentSize, countMax: spareCount })
     this.#spares.find()
     this.#snapshots = new SnapshotWriter({ disk, later })
     this.#drops = new Drops(this.#spares)
     this.#syncs = new GroupSync(disk)
+    this.#writer = new SegmentWriter({
+      clock: world.clock,
+      files: world.files,
+      segments: this.#segments,
+      segmentSize,
+      spares: this.#spares,
+      syncs: this.#syncs,
+      epoch: start.epoch,
+      number: start.chain.number,
+      nextSegment: start.nextSegment,
+    })
+    this.#synced = this.#mark()
   }
 
   get epoch(): number {
-    return this.#epoch
+    return this.#writer.epoch
   }
 
   /** What is there is synced; the epoch begins, in the log too. */
@@ -107,77 +108,32 @@ export class LocalLog implements Log {
 
   append(parts: readonly Uint8Array[], need: 'sync' | 'lazy'): Position {
     if (this.#failure !== undefined || this.#isClosed) return this.#written
-    const segment = this.#write(0, parts)
-    if (segment === undefined) return this.#written
+    const position = this.#write(0, parts)
+    if (position === undefined) return this.#written
     this.#isMarked = false
-    this.#written = positionOf(segment.id, segment.lastAt)
+    this.#written = position
     if (need === 'sync') this.#sync()
     else this.#setTimer()
     return this.#written
   }
 
-  /** Writes an append behind the last one. Undefined: that failed. */
-  #write(flags: number, parts: readonly Uint8Array[]): Segment | undefined {
-    let size = 0
-    for (let i = 0; i < parts.length; i++) size += parts[i].length
-    const diskSize = appendSizeOf(size)
+  /** Undefined: that failed. */
+  #write(flags: number, parts: readonly Uint8Array[]): Position | undefined {
     try {
-      const segment = this.#room(diskSize)
-      const count = this.#parts.gather(flags, this.#stampNext(), parts, size)
-      const end = segment.end + diskSize + blockHeaderSize
-      if (flags === 0 && end > segment.file.size) this.#parts.grow(Math.min(segment.capacity - end, segment.capacity >> 3))
-      segment.file.write(this.#parts.out, segment.end)
-      this.#number += count
-      segment.wrote(flags === 0, diskSize, this.#number - count + 1, this.#number)
-      this.#syncs.wrote(segment)
-      return segment
+      return this.#writer.write(flags, parts, this.#synced.number)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#fail(error)
       return undefined
-    } finally {
-      this.#parts.clear()
     }
-  }
-
-  #stampNext(): BlockStamp {
-    const stamp = this.#stamp
-    stamp.epoch = this.#epoch
-    stamp.number = this.#number + 1
-    stamp.durable = this.#synced.number
-    stamp.wallMs = this.#world.clock.wall()
-    return stamp
   }
 
   #appendMarker(): void {
     if (this.#write(BlockFlag.marker, []) !== undefined) this.#isMarked = true
   }
 
-  /** The segment that so many bytes go to. Throws DiskError. */
-  #room(size: number): Segment {
-    const { current } = this.#segments
-    if (current !== undefined && !this.#isSealed && (current.end + size + blockHeaderSize <= current.capacity || current.end === 0)) {
-      if (current.end >= current.capacity >> 1) this.#spares.make()
-      return current
-    }
-    return this.#beginSegment(size)
-  }
-
-  #beginSegment(size: number): Segment {
-    const { files, segmentSize } = this.#world
-    const isLarge = size + blockHeaderSize > segmentSize
-    const segment = new Segment(files, this.#nextSegment, isLarge ? size + blockHeaderSize : segmentSize)
-    this.#syncs.areNamesDirty = true
-    if (isLarge || !this.#spares.take(segment.name)) segment.file
-    this.#nextSegment++
-    this.#isSealed = false
-    this.#segments.begin(segment)
-    return segment
-  }
-
   seal(): void {
-    const { current } = this.#segments
-    if (current !== undefined && !current.isEmpty) this.#isSealed = true
+    this.#writer.seal()
   }
 
   // Syncing
@@ -191,7 +147,7 @@ export class LocalLog implements Log {
     const segment = this.#segments.current
     return {
       position: this.#written,
-      number: this.#number,
+      number: this.#writer.number,
       segment,
       end: segment?.end ?? 0,
       firstAt: segment?.firstAt ?? -1,
@@ -200,7 +156,7 @@ export class LocalLog implements Log {
   }
 
   get #isAllSynced(): boolean {
-    return this.#synced.number === this.#number
+    return this.#synced.number === this.#writer.number
   }
 
   #sync(): void {
@@ -230,7 +186,7 @@ export class LocalLog implements Log {
   #setTimer(): void {
     if (this.#isTimerSet) return
     this.#isTimerSet = true
-    this.#numberAtTimer = this.#number
+    this.#numberAtTimer = this.#writer.number
     this.#world.later(lazyMs, this.#onTimer)
   }
 
@@ -239,7 +195,7 @@ export class LocalLog implements Log {
     this.#isTimerSet = false
     if (this.#failure !== undefined || this.#isClosed || this.#closed !== undefined) return
     if (!this.#isAllSynced) this.#sync()
-    else if (this.#number !== this.#numberAtTimer) this.#setTimer()
+    else if (this.#writer.number !== this.#numberAtTimer) this.#setTimer()
     else if (!this.#isMarked) {
       this.#appendMarker()
       this.#sync()
@@ -267,12 +223,12 @@ export class LocalLog implements Log {
     this.#syncs.forget()
     this.#cutToSynced()
     this.#failure = undefined
-    this.#number = this.#synced.number
+    this.#writer.number = this.#synced.number
     this.#written = this.#synced.position
-    this.#drops.unsaid(this.#number)
-    this.#epoch++
+    this.#drops.unsaid(this.#writer.number)
+    this.#writer.epoch++
     try {
-      this.#beginSegment(0)
+      this.#writer.begin(0)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#fail(error)
@@ -325,7 +281,9 @@ export class LocalLog implements Log {
     const { segments, chain } = this.#start
     const first = segments.find(({ isEmpty }) => !isEmpty)
     if (first === undefined) return chain
-    const absent = Array.from({ length: this.#nextSegment }, (_, id) => id).filter((id) => !segments.some((segment) => segment.id === id))
+    const absent = Array.from({ length: this.#writer.nextSegment }, (_, id) => id).filter(
+      (id) => !segments.some((segment) => segment.id === id),
+    )
     return findChain(segments, { segment: first.id, at: 0, number: first.firstNumber, epoch: 0, durable: first.firstNumber - 1 }, absent)
   }
 
@@ -401,7 +359,7 @@ export class LocalLog implements Log {
     const ids = this.#failure === undefined ? this.#drops.toSay(isBegin) : undefined
     if (ids === undefined || this.#write(BlockFlag.dropped, [ids]) === undefined) return
     this.#isMarked = false
-    this.#drops.said(this.#number)
+    this.#drops.said(this.#writer.number)
     this.#setTimer()
   }
 
