@@ -30,12 +30,13 @@ import {
 import { Refusal } from '../broker/refusal.js'
 import type { Transport } from '../ports/transport.js'
 import type { Access } from './access.js'
+import type { ConnectionLog } from './connection-log.js'
 import type { Shard } from './shard.js'
 
 export interface OpeningHome {
-  readonly connection: number
   readonly transport: Transport
-  readonly shard: Pick<Shard, 'authenticator' | 'log'>
+  readonly log: ConnectionLog
+  readonly shard: Pick<Shard, 'authenticator'>
   /** Sends bytes that are not a frame. */
   say(bytes: Uint8Array): void
   /** Ends the connection behind what has been said. */
@@ -89,11 +90,10 @@ export class Opening {
       this.#refuseForeigner(check.foreign)
       return -1
     }
-    const { connection, transport } = this.#home
     const answer = check.refused ? { bytes: refusedPreface, refused: true } : answerPreface(check.major, check.minor)
     this.#home.say(answer.bytes)
     if (answer.refused) {
-      this.#home.shard.log('info', 'version-refused', { connection, remote: transport.remote, major: check.major, minor: check.minor })
+      this.#home.log.versionRefused(check.major, check.minor)
       this.#home.end()
       return -1
     }
@@ -191,8 +191,7 @@ export class Opening {
   }
 
   #refuseForeigner(recognised: Foreign): void {
-    const { connection, transport, shard } = this.#home
-    shard.log('info', 'foreign-protocol', { connection, remote: transport.remote, recognised })
+    this.#home.log.foreign(recognised)
     this.#home.say(Buffer.from(foreignLine(recognised)))
     this.#home.end()
   }

@@ -21,6 +21,7 @@ import { type Access, fullAccess } from './access.js'
 import type { Channel, ChannelHome } from './channel.js'
 import { ChannelTable } from './channel-table.js'
 import type { CongestionHome } from './congestion.js'
+import { ConnectionLog } from './connection-log.js'
 import type { Deliveries } from './deliveries.js'
 import { Farewell } from './farewell.js'
 import { type FrameHome, takeFrame } from './frames.js'
@@ -65,6 +66,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
   readonly arrivedAt: number
   readonly connectedAt: number
   readonly shard: Shard
+  readonly log: ConnectionLog
   readonly channels: ChannelTable
   readonly gate: ReadGate
   readonly intake: Intake
@@ -97,6 +99,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     this.arrivedAt = arrivedAt
     this.connectedAt = clock.wall()
     this.#home = this.shard = home
+    this.log = new ConnectionLog(home.log, connection, transport)
     this.channels = new ChannelTable(this)
     this.gate = new ReadGate(transport)
     this.intake = new Intake(this, home.intakes)
@@ -194,7 +197,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
   // ─── opening ────────────────────────────────────────────────────────────
 
   welcome(hello: HelloRequest, correlation: number, access: Access): void {
-    const { broker, limits, clock, log } = this.#home
+    const { broker, limits, clock } = this.#home
     const { vhost = 'default', client, heartbeatMs = limits.heartbeatMs } = hello
     const host = broker.virtualHosts.get(vhost)
     if (host === undefined) {
@@ -217,8 +220,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     this.liveness.opened(heartbeatMs, now)
     this.replies.answer(0, correlation, helloResult(this.#home, this.connection, heartbeatMs))
     this.#home.changed(this)
-    const { connection, transport } = this
-    log('info', 'connection-opened', { connection, remote: transport.remote, tls: transport.tls, user: access.user, vhost, ...client })
+    this.log.opened(access.user, vhost, client)
 
     const frames = this.#opening!.takeFrames()
     this.#opening = undefined
@@ -227,11 +229,9 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     }
   }
 
-  refuseHello(hello: HelloRequest | undefined, correlation: number, { name, message, details }: Refusal): void {
-    const { connection, transport } = this
-    const { user, vhost } = hello ?? {}
-    const event = name === 'authenticationFailed' ? 'authentication-failed' : 'connection-refused'
-    this.shard.log('warn', event, { connection, remote: transport.remote, user, vhost, error: name, message })
+  refuseHello(hello: HelloRequest | undefined, correlation: number, refusal: Refusal): void {
+    const { name, message, details } = refusal
+    this.log.refused(hello, refusal)
     this.replies.lastError(correlation, name, message, details)
     this.end()
   }
@@ -332,7 +332,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
 
   stalled(): void {
     const { outboxStallMs } = this.#home.limits
-    this.#logFailure('outboxStalled', `nothing was taken of ${this.outgoing.waitingSize} bytes within ${outboxStallMs} ms`)
+    this.log.failed('outboxStalled', `nothing was taken of ${this.outgoing.waitingSize} bytes within ${outboxStallMs} ms`)
     this.transport.destroy()
   }
 
@@ -376,7 +376,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     // Confirms and deliveries of before are told before: behind this error nobody reads on.
     this.flush()
     this.replies.lastError(0, name, message, details)
-    this.#logFailure(name, message)
+    this.log.failed(name, message)
     this.end()
   }
 
@@ -423,8 +423,9 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
 
   closed(reason: string): void {
     if (this.state === 'closed') return
-    const { connection, transport, receivedSize } = this
-    const wasOpening = this.#opening !== undefined
+    const { receivedSize } = this
+    const { publishedCount, deliveredCount } = this.channels
+    const wasOpen = this.#opening === undefined
     if (this.state !== 'closing') this.#release()
     this.state = 'closed'
     this.intake.close()
@@ -432,14 +433,7 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     this.liveness.stop()
     this.#opening = undefined
     this.#home.closed(this)
-    this.shard.log(wasOpening ? 'debug' : 'info', 'connection-closed', {
-      connection,
-      remote: transport.remote,
-      reason,
-      publishedCount: this.channels.publishedCount,
-      deliveredCount: this.channels.deliveredCount,
-      receivedSize,
-    })
+    this.log.closed(wasOpen, reason, { publishedCount, deliveredCount, receivedSize })
   }
 
   /** Everything that the connection had goes back to the broker. */
@@ -450,13 +444,6 @@ export class Session implements TransportHandler, IntakeHome, ChannelHome, Openi
     this.outgoing.end()
     if (this.#host !== undefined) this.#home.broker.connectionClosed(this.connection)
     this.#opening?.close()
-  }
-
-  #logFailure(name: ErrorName, message: string): void {
-    const { connection, transport } = this
-    // A broker that goes away ends every connection: nothing has gone wrong with any of them.
-    const level = name === 'shuttingDown' ? 'info' : 'warn'
-    this.shard.log(level, 'connection-failed', { connection, remote: transport.remote, error: name, message })
   }
 
   invariants(): void {
