@@ -134,20 +134,36 @@ export class Broker implements QueueHome {
     return route
   }
 
-  /** Hot. Gives a stored record to every queue of its route, and an id to the message. */
-  enqueue(route: Route, slab: number, offset: number, size: number, persistent: boolean): number {
-    const id = this.#nextMessageId++
-    const queues = route.queues
+  /**
+   * Hot. Gives stored records to every queue of their route, and ids to the messages: `count` of them, which lie side by side; `sizes` has that of each from
+   * index `from` on, in all it is `size`. Returns the first id, the others follow.
+   */
+  enqueue(
+    route: Route,
+    slab: number,
+    offset: number,
+    sizes: Uint32Array,
+    from: number,
+    count: number,
+    size: number,
+    persistent: boolean,
+  ): number {
+    const id = this.#nextMessageId
+    this.#nextMessageId += count
+    const { queues, exchange } = route
     // As long as the disk has failed, what comes is not kept: nor when it works again.
     const isKept = persistent && !this.#journal.failed
-    for (let i = 0; i < queues.length; i++) queues[i].push(slab, offset, size, id, isKept)
-    if (isKept && route.kept.length > 0) this.#journal.message(route, slab, offset, size, id)
-    const exchange = route.exchange
+    for (let i = 0; i < queues.length; i++) queues[i].push(slab, offset, sizes, from, count, size, id, isKept)
+    if (isKept && route.kept.length > 0) this.#keep(route, slab, offset, sizes, from, count, id)
     if (exchange !== undefined) {
-      exchange.publishedCount++
-      if (queues.length === 0) exchange.unroutableCount++
+      exchange.publishedCount += count
+      if (queues.length === 0) exchange.unroutableCount += count
     }
     return id
+  }
+
+  #keep(route: Route, slab: number, offset: number, sizes: Uint32Array, from: number, count: number, firstId: number): void {
+    for (let i = 0, at = offset; i < count; at += sizes[from + i], i++) this.#journal.message(route, slab, at, sizes[from + i], firstId + i)
   }
 
   /** Takes back those of `count` messages that nobody has been given: they were not safe when the disk failed, and are refused. */

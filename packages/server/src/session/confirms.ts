@@ -78,8 +78,9 @@ export class Confirms {
     return this.#detailsSize < detailsSizeMax
   }
 
-  taken(sequence: number, id: number, queueCount: number, level: number, gate: number): void {
-    this.through = sequence
+  /** So many messages in a row, from `sequence` and `id` on. */
+  taken(sequence: number, id: number, takenCount: number, queueCount: number, level: number, gate: number): void {
+    this.through = sequence + takenCount - 1
     const queues = Math.min(queueCount, queueCountMax)
     const last = this.#count - 1
     if (last >= 0) {
@@ -91,7 +92,7 @@ export class Confirms {
         this.#levels[last] === level &&
         this.#gates[last] === gate
       ) {
-        this.#counts[last] = count + 1
+        this.#counts[last] = count + takenCount
         return
       }
     }
@@ -99,7 +100,7 @@ export class Confirms {
     const i = this.#count++
     this.#sequences[i] = sequence
     this.#ids[i] = id
-    this.#counts[i] = 1
+    this.#counts[i] = takenCount
     this.#queueCounts[i] = queues
     this.#levels[i] = level
     this.#gates[i] = gate

@@ -52,21 +52,24 @@ export class Unsettled {
     this.#meter = meter
   }
 
-  push(tag: number, consumer: Consumer, place: number, size: number): void {
-    if (this.#tail - this.#head > this.#mask) this.#makeRoom()
-    const i = this.#tail & this.#mask
-    this.#tags[i] = tag
-    this.#places[i] = place
-    this.#sizes[i] = size
-    this.#consumers[i] = consumer
-    this.#tail++
-    this.count++
-  }
-
-  /** Neighbours at once; the size of each stands in `words` of the page, from place `index` of it on. */
+  /** Adds `count` neighbours; the size of each stands in `words` of the page, from place `index` of it on. */
   pushRun(firstTag: number, consumer: Consumer, firstPlace: number, count: number, page: Page, index: number): void {
+    if (this.#tail - this.#head + count > this.#mask + 1) this.#makeRoom(count)
     const { words } = page
-    for (let n = 0, at = (index << 2) + 2; n < count; n++, at += 4) this.push(firstTag + n, consumer, firstPlace + n, words[at])
+    const tags = this.#tags
+    const places = this.#places
+    const sizes = this.#sizes
+    const consumers = this.#consumers
+    const mask = this.#mask
+    for (let n = 0, position = this.#tail, at = (index << 2) + 2; n < count; n++, position++, at += 4) {
+      const i = position & mask
+      tags[i] = firstTag + n
+      places[i] = firstPlace + n
+      sizes[i] = words[at]
+      consumers[i] = consumer
+    }
+    this.#tail += count
+    this.count += count
   }
 
   /** Settles what is unsettled of the tags `first` … `last`; returns how many. */
@@ -75,14 +78,18 @@ export class Unsettled {
     let gone: Consumer | undefined
     let goneCount = 0
     let goneSize = 0
-    for (let position = this.#find(first); position < this.#tail; position++) {
-      const i = position & this.#mask
+    const sizes = this.#sizes
+    const consumers = this.#consumers
+    const mask = this.#mask
+    const tail = this.#tail
+    for (let position = this.#find(first); position < tail; position++) {
+      const i = position & mask
       if (this.#tags[i] > last) break
-      const size = this.#sizes[i]
+      const size = sizes[i]
       if (size === 0) continue
-      const consumer = this.#consumers[i]!
-      this.#sizes[i] = 0
-      this.#consumers[i] = undefined
+      const consumer = consumers[i]!
+      sizes[i] = 0
+      consumers[i] = undefined
       settled++
       if (consumer.ack === 'none') {
         if (consumer !== gone) {
@@ -95,6 +102,7 @@ export class Unsettled {
       } else sink.settled(consumer, this.#places[i], size, outcome, delayMs)
     }
     if (gone !== undefined) sink.returned(gone, goneCount, goneSize)
+    assert(tail === this.#tail, 'nothing is delivered in the middle of a settlement')
     this.count -= settled
     if (this.count === 0) {
       this.#head = this.#tail = 0
@@ -149,9 +157,10 @@ export class Unsettled {
     return low
   }
 
-  #makeRoom(): void {
-    const capacity = this.#mask + 1
-    this.#resize(this.count * 2 > capacity ? capacity * 2 : Math.max(firstCapacity, capacity))
+  #makeRoom(count: number): void {
+    let capacity = Math.max(firstCapacity, this.#mask + 1)
+    while (this.count * 2 > capacity || this.count + count > capacity) capacity *= 2
+    this.#resize(capacity)
   }
 
   /** Moves what is unsettled to a ring of this capacity. */

@@ -77,7 +77,7 @@ export class BrokerRecorder implements Receiver {
     const { slabs } = this.broker
     slabs.append(bytes, 0, bytes.length)
     const route = this.broker.route(this.host, slabs.buffer(slabs.slab), slabs.offset)
-    this.broker.enqueue(route, slabs.slab, slabs.offset, bytes.length, persistent)
+    this.broker.enqueue(route, slabs.slab, slabs.offset, Uint32Array.of(bytes.length), 0, 1, bytes.length, persistent)
     slabs.settle(slabs.slab)
     return route.queues.length
   }

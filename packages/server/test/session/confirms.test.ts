@@ -30,11 +30,11 @@ function write(confirms: Confirms, synced = 0): Told[] {
 
 t.test('confirms - neighbours with the same fate are one run', async (t) => {
   const confirms = new Confirms()
-  for (let i = 1; i <= 5; i++) confirms.taken(i, 100 + i, 1, 1, 0)
-  confirms.taken(6, 106, 2, 1, 0)
-  confirms.taken(7, 108, 2, 1, 0)
+  for (let i = 1; i <= 5; i++) confirms.taken(i, 100 + i, 1, 1, 1, 0)
+  confirms.taken(6, 106, 1, 2, 1, 0)
+  confirms.taken(7, 108, 1, 2, 1, 0)
   confirms.refused(8, ErrorCode.unroutable.code, 'nowhere')
-  confirms.taken(9, 109, 2, 1, 0)
+  confirms.taken(9, 109, 1, 2, 1, 0)
   t.match(write(confirms), [
     {
       type: 'CONFIRM',
@@ -57,13 +57,13 @@ t.test('confirms - neighbours with the same fate are one run', async (t) => {
 
 t.test('confirms - what waits for the disk holds up all that comes behind it, and nothing before it', async (t) => {
   const confirms = new Confirms()
-  confirms.taken(1, 101, 1, 1, 0)
+  confirms.taken(1, 101, 1, 1, 1, 0)
   confirms.refused(2, ErrorCode.unroutable.code, 'first')
-  confirms.taken(3, 102, 1, 3, 7)
-  confirms.taken(4, 103, 1, 3, 7)
+  confirms.taken(3, 102, 1, 1, 3, 7)
+  confirms.taken(4, 103, 1, 1, 3, 7)
   confirms.refused(5, ErrorCode.unroutable.code, 'second')
-  confirms.taken(6, 104, 1, 1, 0)
-  confirms.taken(7, 105, 1, 3, 8)
+  confirms.taken(6, 104, 1, 1, 1, 0)
+  confirms.taken(7, 105, 1, 1, 3, 8)
   confirms.through = 8
 
   t.ok(confirms.isReady(0))
@@ -88,14 +88,14 @@ t.test('confirms - what waits for the disk holds up all that comes behind it, an
 
 t.test('confirms - what waits for a batch that is lost is refused in its place; what waits for later ones goes on waiting', async (t) => {
   const confirms = new Confirms()
-  confirms.taken(1, 101, 1, 1, 0)
-  confirms.taken(2, 102, 1, 3, 7)
+  confirms.taken(1, 101, 1, 1, 1, 0)
+  confirms.taken(2, 102, 1, 1, 3, 7)
   confirms.refused(3, ErrorCode.unroutable.code, 'nowhere')
-  confirms.taken(4, 103, 1, 3, 8)
-  confirms.taken(5, 104, 1, 3, 8)
-  confirms.taken(6, 105, 1, 1, 0)
-  confirms.taken(7, 106, 1, 2, 9)
-  confirms.taken(8, 107, 1, 3, 10)
+  confirms.taken(4, 103, 1, 1, 3, 8)
+  confirms.taken(5, 104, 1, 1, 3, 8)
+  confirms.taken(6, 105, 1, 1, 1, 0)
+  confirms.taken(7, 106, 1, 1, 2, 9)
+  confirms.taken(8, 107, 1, 1, 3, 10)
   t.ok(confirms.hasLost(6, 9))
   t.notOk(confirms.hasLost(9, 9))
   t.notOk(confirms.hasLost(0, 6))
@@ -130,14 +130,14 @@ t.test('confirms - what waits for a batch that is lost is refused in its place; 
 
 t.test('confirms - more queues than the field can say are told as 65,535', async (t) => {
   const confirms = new Confirms()
-  confirms.taken(1, 1, 70_000, 1, 0)
+  confirms.taken(1, 1, 1, 70_000, 1, 0)
   t.equal(write(confirms)[0]!.runs[0]!.queueCount, 65_535)
 })
 
 t.test('confirms - what does not fit into a frame is told in several, each complete up to its `through`', async (t) => {
   const confirms = new Confirms()
   for (let i = 1; i <= 40_000; i++) {
-    if (i % 2 === 0) confirms.taken(i, 2 * i, 1, 1, 0)
+    if (i % 2 === 0) confirms.taken(i, 2 * i, 1, 1, 1, 0)
     else confirms.refused(i, 423, 'wrong')
   }
   const frames = write(confirms)
@@ -184,7 +184,7 @@ t.test('confirms - everything that was decided is told, once, in order', (t) =>
           id += random.chance(0.1) ? 2 : 1
           const queueCount = random.below(3)
           if (random.chance(0.9)) {
-            confirms.taken(sequence, id, queueCount, 1, 0)
+            confirms.taken(sequence, id, 1, queueCount, 1, 0)
             fates.set(sequence, `taken ${id} ${queueCount}`)
           }
         }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Consumer } from '../../dist/broker/queues/consumer.js'
+import type { Page } from '../../dist/broker/queues/page.js'
 import { Meter } from '../../dist/session/meter.js'
 import { Unsettled } from '../../dist/session/unsettled.js'
 import { forSeeds, type Random } from '../seeds.js'
@@ -27,6 +28,17 @@ class Model {
     }
     return settled
   }
+}
+
+/** As they stand in a page, from place `index` of it on. */
+function pushRun(ring: Unsettled, tag: number, consumer: Consumer, place: number, sizes: readonly number[], index: number): void {
+  const words = new Uint32Array((index + sizes.length) * 4)
+  for (const [i, size] of sizes.entries()) words[(index + i) * 4 + 2] = size
+  ring.pushRun(tag, consumer, place, sizes.length, { words } as Page, index)
+}
+
+function push(ring: Unsettled, tag: number, consumer: Consumer, place: number, size: number): void {
+  pushRun(ring, tag, consumer, place, [size], 0)
 }
 
 class Settled {
@@ -57,10 +69,12 @@ function play(random: Random): void {
   let lastTag = 0
   for (let step = 0; step < 400; step++) {
     if (random.chance(0.5)) {
-      for (let count = random.below(random.chance(0.1) ? 500 : 8); count > 0; count--) {
-        const entry = { consumer: random.pick(consumers), place: random.below(1e9), size: 1 + random.below(1e6) }
-        model.entries.set(++lastTag, entry)
-        ring.push(lastTag, entry.consumer, entry.place, entry.size)
+      for (let runs = random.below(8); runs > 0; runs--) {
+        const consumer = random.pick(consumers)
+        const place = random.below(1e9)
+        const sizes = Array.from({ length: 1 + random.below(random.chance(0.1) ? 500 : 4) }, () => 1 + random.below(1e6))
+        pushRun(ring, lastTag + 1, consumer, place, sizes, random.below(5))
+        for (const [i, size] of sizes.entries()) model.entries.set(++lastTag, { consumer, place: place + i, size })
       }
     } else {
       // Anything from the oldest on, in any order, with what is settled already.
@@ -98,7 +112,7 @@ t.test('unsettled - one delivery that is never settled does not let the ring gro
   const ring = new Unsettled(meter)
   const nothing = { settled: () => undefined, returned: () => undefined }
   for (let tag = 1; tag <= 100_000; tag++) {
-    ring.push(tag, consumers[0]!, tag, 1)
+    push(ring, tag, consumers[0]!, tag, 1)
     if (tag > 1) ring.settle(tag, tag, 1, -1, nothing)
   }
   t.equal(ring.count, 1)
@@ -108,11 +122,11 @@ t.test('unsettled - one delivery that is never settled does not let the ring gro
 t.test('unsettled - a ring that was large is counted while it is, and given back when it is empty', async (t) => {
   const meter = new Meter()
   const ring = new Unsettled(meter)
-  for (let tag = 1; tag <= 200_000; tag++) ring.push(tag, consumers[0]!, tag, 1)
+  for (let tag = 1; tag <= 200_000; tag++) push(ring, tag, consumers[0]!, tag, 1)
   t.ok(meter.size >= 200_000 * 28)
   ring.settle(1, 200_000, 1, -1, { settled: () => undefined, returned: () => undefined })
   t.equal(meter.size, 16 * 28)
-  ring.push(200_001, consumers[1]!, 5, 1)
+  push(ring, 200_001, consumers[1]!, 5, 1)
   t.equal(ring.settle(1, 300_000, 1, -1, { settled: () => undefined, returned: () => undefined }), 1)
 })
 
@@ -120,7 +134,7 @@ t.test('unsettled - neighbours of a consumer in mode none come back as one', asy
   const ring = new Unsettled(new Meter())
   const consumer = (id: number, ack: string) => ({ id, ack }) as unknown as (typeof consumers)[0]
   const [manual, first, second] = [consumer(1, 'manual'), consumer(2, 'none'), consumer(3, 'none')]
-  for (const [i, each] of [first, first, manual, first, second, second, second].entries()) ring.push(i + 1, each!, i, 10 + i)
+  for (const [i, each] of [first, first, manual, first, second, second, second].entries()) push(ring, i + 1, each!, i, 10 + i)
   const seen: string[] = []
   ring.settle(1, 6, 1, -1, {
     settled: ({ id }, place) => seen.push(`${id} settled ${place}`),
@@ -133,7 +147,7 @@ t.test('unsettled - neighbours of a consumer in mode none come back as one', asy
 t.test('unsettled - settling the same range again and again costs what is unsettled in it, not what was', async (t) => {
   const ring = new Unsettled(new Meter())
   const nothing = { settled: () => undefined, returned: () => undefined }
-  for (let tag = 1; tag <= 1_000_000; tag++) ring.push(tag, consumers[0]!, tag, 1)
+  for (let tag = 1; tag <= 1_000_000; tag++) push(ring, tag, consumers[0]!, tag, 1)
   ring.settle(2, 999_999, 1, -1, nothing)
   t.equal(ring.count, 2)
   const startedAt = performance.now()

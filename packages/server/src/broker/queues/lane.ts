@@ -60,7 +60,7 @@ export class Lane {
     let place = this.#next
     if (this.liveCount === 0 && (place & indexMask) >= restartFrom) place = this.#restart()
     if (size > largeFrom) place = this.#placeOfLarge(place, size)
-    const page = this.#pageFor(place)
+    const page = this.#pageFor(place, this.liveCount)
     const index = place & indexMask
     if (index >= page.ids.length) this.#pool.grow(page)
     const words = page.words
@@ -81,15 +81,65 @@ export class Lane {
     return place
   }
 
+  /**
+   * Adds `count` messages whose records lie side by side from `offset` on and whose ids follow on `id`; the size of each stands in `sizes`, from index
+   * `from` on. It costs a third of as many calls of `push`.
+   */
+  pushRun(slab: number, offset: number, sizes: Uint32Array, from: number, count: number, id: number, meta: number): void {
+    if (this.liveCount === 0 && (this.#next & indexMask) >= restartFrom) this.#next = this.#restart()
+    for (let done = 0; done < count; ) {
+      if (sizes[from + done] > largeFrom) {
+        const size = sizes[from + done]
+        this.push(slab, offset, size, id + done, meta)
+        offset += size
+        done++
+        continue
+      }
+      const sizeBefore = this.liveSize
+      done += this.#fill(slab, offset, sizes, from + done, count - done, id + done, meta)
+      offset += this.liveSize - sizeBefore
+    }
+  }
+
+  /** Adds those of a run that come before the end of the page and before a large record. Returns how many. */
+  #fill(slab: number, offset: number, sizes: Uint32Array, from: number, count: number, id: number, meta: number): number {
+    const first = this.#next & indexMask
+    const page = this.#pageFor(this.#next, this.liveCount + count)
+    const countMax = Math.min(count, pageSize - first)
+    if (first + countMax > page.ids.length) this.#pool.grow(page)
+    const { words, ids, ready } = page
+    let end = offset
+    let filled = 0
+    for (let at = first << 2; filled < countMax; filled++, at += 4) {
+      const size = sizes[from + filled]
+      if (size > largeFrom) break
+      words[at] = slab
+      words[at + 1] = end
+      words[at + 2] = size
+      words[at + 3] = meta
+      ids[first + filled] = id + filled
+      end += size
+    }
+    markReady(ready, first, filled)
+    page.readyCount += filled
+    page.liveCount += filled
+    this.readyCount += filled
+    this.liveCount += filled
+    this.readySize += end - offset
+    this.liveSize += end - offset
+    this.#next += filled
+    return filled
+  }
+
   /** Where a large record goes: at `place`, or in the next page when this one has as many bytes as a cold page may have. */
   #placeOfLarge(place: number, size: number): number {
-    const page = this.#pageFor(place)
+    const page = this.#pageFor(place, this.liveCount)
     if (page.largeSize + size <= keptRunSizeMax || (place & indexMask) === 0) {
       page.largeSize += size
       return place
     }
     const next = this.#closePage(page, place)
-    this.#pageFor(next).largeSize += size
+    this.#pageFor(next, this.liveCount).largeSize += size
     return next
   }
 
@@ -394,7 +444,8 @@ export class Lane {
     return place < 0x40000000 ? place >> pageBits : Math.floor(place / pageSize)
   }
 
-  #pageFor(place: number): Page {
+  /** The page of a place; a new one is whole if the lane has, or is about to have, more than a few messages. */
+  #pageFor(place: number, liveCount: number): Page {
     const n = this.#pageNumber(place)
     const i = n - this.#firstPage
     if (i === this.#pages.length - 1) {
@@ -405,7 +456,7 @@ export class Lane {
       this.#firstPage = n
       this.#readyPage = n
     }
-    const page = this.#pool.take(this.liveCount >= 64)
+    const page = this.#pool.take(liveCount >= 64)
     this.#pages[n - this.#firstPage] = page
     return page
   }
@@ -468,5 +519,14 @@ export class Lane {
     this.#cold!.delete(cold.pageNumber)
     this.coldCount--
     this.#pool.usedSize -= cold.usedSize
+  }
+}
+
+/** Sets the bits of `count` places from index `first` on. */
+function markReady(ready: Uint32Array, first: number, count: number): void {
+  for (let index = first, end = first + count; index < end; ) {
+    const bits = Math.min(32 - (index & 31), end - index)
+    ready[index >> 5] |= (bits === 32 ? -1 : (1 << bits) - 1) << (index & 31)
+    index += bits
   }
 }

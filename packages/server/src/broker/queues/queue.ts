@@ -137,11 +137,13 @@ export class Queue implements Timed, DeliverySource {
     return this.#lane.liveSize
   }
 
-  /** Adds a stored record. */
-  push(slab: number, offset: number, size: number, id: number, persistent: boolean): void {
+  /** Adds stored records that lie side by side, `size` bytes in all: see Lane. */
+  push(slab: number, offset: number, sizes: Uint32Array, from: number, count: number, size: number, id: number, persistent: boolean): void {
     this.#slabs.retain(slab, size)
-    this.#lane.push(slab, offset, size, id, persistent ? Meta.persistent : 0)
-    this.counters.published++
+    const meta = persistent ? Meta.persistent : 0
+    if (count === 1) this.#lane.push(slab, offset, size, id, meta)
+    else this.#lane.pushRun(slab, offset, sizes, from, count, id, meta)
+    this.counters.published += count
     if (!this.isDirty && this.consumers.size > 0) this.#home.dirty(this)
   }
 

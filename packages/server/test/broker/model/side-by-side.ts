@@ -129,7 +129,7 @@ export class SideBySide {
     else {
       assert.equal(route.refusal, 0)
       assert.deepEqual(route.queues.map(({ name }) => name).sort(), [...naive!.queues].sort())
-      assert.equal(broker.enqueue(route, slabs.slab, slabs.offset, bytes.length, persistent), naive!.id)
+      assert.equal(broker.enqueue(route, slabs.slab, slabs.offset, Uint32Array.of(bytes.length), 0, 1, bytes.length, persistent), naive!.id)
     }
     slabs.settle(slabs.slab)
   }

@@ -32,6 +32,49 @@ t.test('lane - places come out in the order they went in', async (t) => {
   lane.invariants()
 })
 
+/** All that can be seen of a lane from outside. */
+function contentOf(lane: Lane): unknown {
+  const messages: unknown[] = []
+  for (let place = lane.seek(0); place >= 0; place = lane.seek(place + 1)) {
+    const { words, ids, ready } = lane.page(place)!
+    const index = place & (pageSize - 1)
+    messages.push([place, ids[index], (ready[index >> 5]! >>> (index & 31)) & 1, ...words.subarray(index * 4, index * 4 + 4)])
+  }
+  const { readyCount, liveCount, readySize, liveSize, nextPlace } = lane
+  return { messages, readyCount, liveCount, readySize, liveSize, nextPlace }
+}
+
+t.test('lane - a run that is pushed at once lies as if its messages had been pushed one by one', async (t) => {
+  await forSeeds(t, 60, (random) => {
+    const atOnce = new Lane(new PagePool())
+    const oneByOne = new Lane(new PagePool())
+    let id = 1
+    for (let step = 0; step < 12; step++) {
+      const isLarge = random.chance(0.2)
+      const sizes = Uint32Array.from({ length: 1 + random.below(random.chance(0.3) ? 3_000 : 50) }, () =>
+        isLarge && random.chance(0.3) ? 4_000 + random.below(500_000) : 1 + random.below(200),
+      )
+      const from = random.below(sizes.length)
+      const offset = random.below(1_000)
+      atOnce.pushRun(step, offset, sizes, from, sizes.length - from, id, Meta.persistent)
+      for (let i = from, at = offset; i < sizes.length; at += sizes[i++]!) oneByOne.push(step, at, sizes[i]!, id++, Meta.persistent)
+      assert.deepEqual(contentOf(atOnce), contentOf(oneByOne))
+      atOnce.invariants()
+      const isEmptied = random.chance(0.3)
+      for (let left = random.below(600); isEmptied ? oneByOne.readyCount > 0 : left > 0 && oneByOne.readyCount > 0; left--) {
+        const place = oneByOne.firstReady()
+        const isPutBack = random.chance(0.3)
+        for (const lane of [atOnce, oneByOne]) {
+          lane.take(place)
+          if (isPutBack) lane.putBack(place)
+          else lane.remove(place)
+        }
+      }
+      assert.deepEqual(contentOf(atOnce), contentOf(oneByOne))
+    }
+  })
+})
+
 t.test('lane - a run is taken and removed at once', async (t) => {
   for (const [from, count] of [
     [0, 32],
