@@ -264,6 +264,10 @@ export interface ListItems {
     readonly retriedCount?: number
     readonly rejectedCount?: number
     readonly purgedCount?: number
+    /** Messages that it began with when the broker started. */
+    readonly restoredCount?: number
+    /** Messages that could not be read back from the disk. */
+    readonly lostCount?: number
   }
   consumers: {
     readonly connection: number

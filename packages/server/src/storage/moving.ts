@@ -9,7 +9,7 @@
  */
 import type { Log, LogReading, Position, SegmentId } from '../ports/log.js'
 import type { Copies } from './copies.js'
-import { type EntrySink, readEntries, routeQueue, routeQueueCount } from './entries.js'
+import { EntryProblem, type EntrySink, readEntries, routeQueue, routeQueueCount } from './entries.js'
 import type { IdRanges } from './live-ranges.js'
 import { RunCursor } from './run-cursor.js'
 
@@ -64,7 +64,8 @@ export class Moving implements EntrySink {
       try {
         readEntries(bytes, this)
       } catch (error) {
-        this.damage ??= (error as Error).message
+        if (!(error instanceof EntryProblem)) throw error
+        this.damage ??= error.message
       }
     }
     const { next } = reading

@@ -118,5 +118,7 @@ export function queueItem(queue: Queue): ListItems['queues'] {
     retriedCount: counters.retried,
     rejectedCount: counters.rejected,
     purgedCount: counters.purged,
+    restoredCount: counters.restored,
+    lostCount: counters.lost,
   }
 }

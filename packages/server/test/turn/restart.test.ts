@@ -31,6 +31,7 @@ t.test('restart - what was not settled comes again in its order, flagged; what w
   for (const { flags } of frames) t.match(flags, ['REDELIVERED'])
   const bodies = frames.flatMap(({ records }) => (records as { body: string }[]).map(({ body }) => Buffer.from(body, 'hex').toString()))
   t.same(bodies, ['a', 'c', 'd', 'e'])
+  t.match(other.request('LIST', 0, { kind: 'queues' }), { items: [{ queue: 'q', restoredCount: 4, lostCount: 0, publishedCount: 0 }] })
 })
 
 t.test('restart - no message id is given out twice, not even that of a transient message', async (t) => {

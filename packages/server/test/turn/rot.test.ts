@@ -70,6 +70,11 @@ async function makeSample(): Promise<Sample> {
   return { disk: stage.disk.kill(), left }
 }
 
+function counts(peer: Peer, queue: string): { restoredCount: number; lostCount: number } {
+  const { items } = peer.request('LIST', 0, { kind: 'queues', prefix: queue }) as { items: [{ restoredCount: number; lostCount: number }] }
+  return items[0]
+}
+
 /** What each queue delivers, by serial number, and what the broker has told of its data. */
 async function delivered(disk: SimDisk): Promise<{ serials: Map<string, number[]>; told: string[] }> {
   const stage = await DiskStage.open({ segmentSize: 48 * 1024 }, disk)
@@ -81,6 +86,9 @@ async function delivered(disk: SimDisk): Promise<{ serials: Map<string, number[]
     const frames = peer.heard().filter(({ type }) => type === 'DELIVER')
     const bodies = frames.flatMap(({ records }) => (records as { body: string }[]).map(({ body }) => Buffer.from(body, 'hex').toString()))
     serials.set(queue, bodies.map(serialOf))
+    const found = counts(peer, queue)
+    if (found.restoredCount !== bodies.length + found.lostCount)
+      throw new Error(`${queue} began with ${found.restoredCount}, delivered ${bodies.length} and lost ${found.lostCount}`)
   }
   const told = stage.log.filter(({ event }) => event === 'data-damaged' || event === 'data-torn-tail')
   return { serials, told: told.map((entry) => JSON.stringify(entry)) }
