@@ -1,4 +1,2 @@
 /** One structured event a line. No bodies, no secrets. */
-export interface Logger {
-  (level: 'debug' | 'info' | 'warn' | 'error', event: string, fields?: Readonly<Record<string, unknown>>): void
-}
+export type Logger = (level: 'debug' | 'info' | 'warn' | 'error', event: string, fields?: Readonly<Record<string, unknown>>) => void
