@@ -25,16 +25,23 @@ export const connectOptions = {
   log: () => undefined,
 }
 
-/** Declares everything, durable. */
-export async function declare(url) {
+/** Somebody comes, does something, and leaves, whatever happens: a connection that is left behind tries to come back for ever. */
+export async function visit(url, call) {
   const connection = await connect(url, connectOptions)
   try {
-    await connection.declareExchange(exchange, { type: 'direct', durable: true })
-    for (const queue of queues) await connection.declareQueue(queue, { durable: true })
-    for (const [key, targets] of Object.entries(bindings)) for (const queue of targets) await connection.bindQueue(queue, exchange, key)
+    await call(connection)
   } finally {
     await connection.close()
   }
+}
+
+/** Declares everything, durable. */
+export function declare(url) {
+  return visit(url, async (connection) => {
+    await connection.declareExchange(exchange, { type: 'direct', durable: true })
+    for (const queue of queues) await connection.declareQueue(queue, { durable: true })
+    for (const [key, targets] of Object.entries(bindings)) for (const queue of targets) await connection.bindQueue(queue, exchange, key)
+  })
 }
 
 export class Load {
@@ -49,7 +56,8 @@ export class Load {
   #producers = []
   #consumers = []
   #isStopped = false
-  #waiters = new Set()
+  /** Who waits for something to happen: what is called then, and the timer that ends the waiting. */
+  #waiters = new Map()
 
   /** `rate`: messages a second in all; `window`: unconfirmed ones of each producer; `sizes`: a function of the random numbers, bytes of a body. */
   constructor({ url, ledger, random, rate = 4_000, window = 256, sizes = ordinarySizes, producers = 4 }) {
@@ -77,8 +85,8 @@ export class Load {
       random: this.#random.fork(),
       told: this,
     })
-    await consumer.start()
     this.#consumers.push(consumer)
+    await consumer.start()
     return consumer
   }
 
@@ -129,12 +137,12 @@ export class Load {
         this.#waiters.delete(waiter)
         resolve(performance.now())
       }
-      this.#waiters.add(waiter)
+      this.#waiters.set(waiter, timer)
     })
   }
 
   #happened(what) {
-    for (const waiter of this.#waiters) waiter(what)
+    for (const waiter of this.#waiters.keys()) waiter(what)
   }
 
   /** Consumers take nothing more, or go on. */
@@ -183,8 +191,11 @@ export class Load {
     }
   }
 
+  /** Who still waits for something is not told any more: a body that has failed has left it behind. */
   async close() {
     this.#isStopped = true
+    for (const timer of this.#waiters.values()) clearTimeout(timer)
+    this.#waiters.clear()
     const ends = [
       ...this.#consumers.map((consumer) => consumer.close()),
       ...this.#producers.map(({ connection }) => connection?.close({ timeoutMs: 2_000 })),

@@ -101,7 +101,13 @@ export class CuttingProxy {
   #end(pair) {
     if (!this.#pairs.delete(pair)) return
     pair.isOpen = false
-    pair.client.resetAndDestroy()
-    pair.server.resetAndDestroy()
+    reset(pair.client)
+    reset(pair.server)
   }
+}
+
+/** Ends a socket at once. One that is still sending its end cannot be reset: the system refuses, and Node would never close it. */
+function reset(socket) {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy()
+  else socket.resetAndDestroy()
 }

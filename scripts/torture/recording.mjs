@@ -45,16 +45,25 @@ export class Recording {
   async make(ms) {
     for (; this.#life <= 2; this.#life++) {
       this.#broker = await openBroker(this.disk, (level, event, fields) => this.#told(level, event, fields))
-      if (this.#life === 1) await this.#declare()
-      this.#isStopped = this.#isPurging = false
-      const work = [this.#publish(), this.#consume('quick', 0), this.#consume('slow', 4), this.#purge(), this.#comeAndGo()]
-      await sleep(ms * (0.7 + this.#random.next() * 0.6))
-      this.#isStopped = true
-      this.#broker.kill()
-      await Promise.allSettled(work)
-      await Promise.allSettled(this.#connections.splice(0).map((connection) => connection.close({ timeoutMs: 1 })))
+      const work = []
+      try {
+        if (this.#life === 1) await this.#declare()
+        this.#isStopped = this.#isPurging = false
+        work.push(this.#publish(), this.#consume('quick', 0), this.#consume('slow', 4), this.#purge(), this.#comeAndGo())
+        await sleep(ms * (0.7 + this.#random.next() * 0.6))
+      } finally {
+        await this.#end(work)
+      }
     }
     return this
+  }
+
+  /** The life ends in the middle of everything. */
+  async #end(work) {
+    this.#isStopped = true
+    this.#broker.kill()
+    await Promise.allSettled(work)
+    await Promise.allSettled(this.#connections.splice(0).map((connection) => connection.close({ timeoutMs: 1 })))
   }
 
   #told(level, event, fields) {

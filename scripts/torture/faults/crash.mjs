@@ -92,15 +92,16 @@ async function contentsOf(recording, disk, ledger) {
     return undefined
   }
   const openedAt = performance.now()
-  const connection = await connect(broker, { ...connectOptions, recovery: false })
+  let connection
   try {
+    connection = await connect(broker, { ...connectOptions, recovery: false })
     const names = (await connection.list('queues')).map(({ queue, messageCount }) => [queue, messageCount])
     const queues = new Map()
     for (const [queue, messageCount] of names) queues.set(queue, await messagesOf(connection, queue, messageCount, recording, ledger))
     return { openedAt, queues }
   } finally {
     broker.kill()
-    await connection.close({ timeoutMs: 1 }).catch(() => undefined)
+    await connection?.close({ timeoutMs: 1 }).catch(() => undefined)
   }
 }
 

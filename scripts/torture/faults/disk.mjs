@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Image, whyNoImages } from '../image.mjs'
 import { sleep } from '../load.mjs'
 import { scenario } from '../scenario.mjs'
-import { Shim, whyNoShim } from '../shim.mjs'
+import { whyNoShim } from '../shim.mjs'
+import { shimScenario } from '../shim-scenario.mjs'
 
 /** From the moment when there is room again. */
 const resumeMsMax = 2_000
@@ -12,30 +13,6 @@ const resumeMsMax = 2_000
 const healMsMax = 10_000
 /** Until a failure has reached everybody who is told of it: the syncs before it have ended, and what they confirmed has arrived. */
 const settleMs = 300
-
-/** A scenario with the shim; `episode` is one time that the disk fails. */
-function withShim(context, name, amount, episode) {
-  let shim
-  const env = {}
-  const place = async (home, closing) => {
-    const data = join(home, 'data')
-    shim = new Shim(home, data)
-    closing.add(() => shim.close())
-    Object.assign(env, shim.env)
-    return data
-  }
-  return scenario(context, { name, env, place }, async (parts) => {
-    for (; parts.report.times < amount; parts.report.times++) {
-      await sleep(parts.random.whole(100, 500))
-      await episode({ ...parts, shim })
-      // What was promised has to be there for the next process, too.
-      if (!parts.random.chance(0.3)) continue
-      await parts.broker.kill()
-      await parts.broker.start()
-      await parts.load.next('confirm', 10)
-    }
-  })
-}
 
 /** The disk is well again: publishing goes on, and how soon. */
 async function resumed({ load, report, ledger }, since, msMax = healMsMax) {
@@ -51,70 +28,69 @@ async function backlog(load, ms) {
   return () => load.setConsuming(true)
 }
 
-export const failingSync = {
-  name: 'sync fails',
-  amount: 50,
-  amountShort: 2,
-  skip: whyNoShim,
-  run(context, amount) {
-    return withShim(context, this.name, amount, async (parts) => {
-      const { shim, load, ledger, random, report } = parts
-      if (random.chance(0.6)) {
-        shim.set('syncFailures', random.whole(1, 2))
-        await sleep(random.whole(50, 200))
-        shim.set('syncFailures', 0)
-        await resumed(parts, performance.now())
-        return
-      }
-      const consume = await backlog(load, 200)
-      const failed = shim.get('failedSyncs')
-      shim.set('syncFailures', -1)
-      while (shim.get('failedSyncs') === failed) await sleep(5)
-      await sleep(settleMs)
-      const confirmed = ledger.confirmedCount
-      consume()
-      await load.next('delivery', 20, 10_000)
-      await sleep(random.whole(100, 1_500))
-      if (ledger.confirmedCount > confirmed)
-        ledger.broke(`${ledger.confirmedCount - confirmed} messages were confirmed while no sync succeeded`)
-      shim.set('syncFailures', 0)
-      await resumed(parts, performance.now())
-      report.notes = [`${shim.get('failedSyncs')} syncs have failed`]
-    })
-  },
+/** A fault of the shim; `episode` is one time that the disk fails. */
+function failing(name, episode) {
+  return {
+    name,
+    amount: 50,
+    amountShort: 2,
+    skip: whyNoShim,
+    run(context, amount) {
+      return shimScenario(context, { name }, async (parts) => {
+        for (; parts.report.times < amount; parts.report.times++) {
+          await sleep(parts.random.whole(100, 500))
+          await episode(parts)
+          // What was promised has to be there for the next process, too.
+          if (!parts.random.chance(0.3)) continue
+          await parts.broker.kill()
+          await parts.broker.start()
+          await parts.load.next('confirm', 10)
+        }
+      })
+    },
+  }
 }
 
-export const shortWrites = {
-  name: 'writes are short',
-  amount: 50,
-  amountShort: 2,
-  skip: whyNoShim,
-  run(context, amount) {
-    return withShim(context, this.name, amount, async ({ shim, load, random, report }) => {
-      shim.set('shortWrites', random.whole(1, 50))
-      await load.next('confirm', 200)
-      shim.set('shortWrites', 0)
-      report.notes = [`${shim.get('shortened')} writes were short`]
-    })
-  },
-}
+export const failingSync = failing('sync fails', async (parts) => {
+  const { shim, load, ledger, random, report } = parts
+  if (random.chance(0.6)) {
+    shim.set('syncFailures', random.whole(1, 2))
+    await sleep(random.whole(50, 200))
+    shim.set('syncFailures', 0)
+    await resumed(parts, performance.now())
+    return
+  }
+  const consume = await backlog(load, 200)
+  const failed = shim.get('failedSyncs')
+  shim.set('syncFailures', -1)
+  while (shim.get('failedSyncs') === failed) await sleep(5)
+  await sleep(settleMs)
+  const confirmed = ledger.confirmedCount
+  consume()
+  await load.next('delivery', 20, 10_000)
+  await sleep(random.whole(100, 1_500))
+  if (ledger.confirmedCount > confirmed)
+    ledger.broke(`${ledger.confirmedCount - confirmed} messages were confirmed while no sync succeeded`)
+  shim.set('syncFailures', 0)
+  await resumed(parts, performance.now())
+  report.notes = [`${shim.get('failedSyncs')} syncs have failed`]
+})
 
-export const failingWrites = {
-  name: 'writes fail',
-  amount: 50,
-  amountShort: 2,
-  skip: whyNoShim,
-  run(context, amount) {
-    return withShim(context, this.name, amount, async (parts) => {
-      const { shim, random, report } = parts
-      shim.set('writeFailures', random.chance(0.5) ? random.whole(1, 3) : -1)
-      await sleep(random.whole(20, 800))
-      shim.set('writeFailures', 0)
-      await resumed(parts, performance.now())
-      report.notes = [`${shim.get('failedWrites')} writes have failed`]
-    })
-  },
-}
+export const shortWrites = failing('writes are short', async ({ shim, load, random, report }) => {
+  shim.set('shortWrites', random.whole(1, 50))
+  await load.next('confirm', 200)
+  shim.set('shortWrites', 0)
+  report.notes = [`${shim.get('shortened')} writes were short`]
+})
+
+export const failingWrites = failing('writes fail', async (parts) => {
+  const { shim, random, report } = parts
+  shim.set('writeFailures', random.chance(0.5) ? random.whole(1, 3) : -1)
+  await sleep(random.whole(20, 800))
+  shim.set('writeFailures', 0)
+  await resumed(parts, performance.now())
+  report.notes = [`${shim.get('failedWrites')} writes have failed`]
+})
 
 export const fullDisk = {
   name: 'disk full',
