@@ -1,31 +1,13 @@
 import t from 'tap'
 import { Copies } from '../../dist/storage/copies.js'
-import { readEntries, routeQueue, routeQueueCount } from '../../dist/storage/entries.js'
 import { MovedIndex } from '../../dist/storage/moved-index.js'
 import { RecordingLog } from './recording-log.js'
+import { said } from './words.js'
 
 function queues(...ids: number[]): Uint8Array {
   const bytes = Buffer.alloc(ids.length * 4)
   for (const [i, id] of ids.entries()) bytes.writeUInt32BE(id, i * 4)
   return bytes
-}
-
-/** What the blocks say, as words; a line for each block. */
-function said(log: RecordingLog): string[] {
-  return log.appended.map(({ bytes, need }) => {
-    const words: string[] = []
-    readEntries(bytes, {
-      route: (bytes, from, to) =>
-        words.push(`route ${Array.from({ length: routeQueueCount(from, to) }, (_, i) => routeQueue(bytes, from, i)).join('+')}`),
-      run: (firstId, route, count, isMoved, bytes, from, to) =>
-        words.push(`${isMoved ? 'moved' : 'run'} ${firstId}x${count} by ${route} ${Buffer.from(bytes.subarray(from, to)).toString()}`),
-      gone: () => words.push('gone'),
-      topology: () => words.push('topology'),
-      ids: () => words.push('ids'),
-      drop: () => words.push('drop'),
-    })
-    return `${need}: ${words.join(', ')}`
-  })
 }
 
 t.test('copies - neighbours of one route are one run, each route is told once in a block', async (t) => {

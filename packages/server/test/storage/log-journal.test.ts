@@ -2,10 +2,10 @@ import t from 'tap'
 import type { Queue } from '../../dist/broker/queues/queue.js'
 import type { Route } from '../../dist/broker/routing/route.js'
 import { Slabs } from '../../dist/broker/store/slabs.js'
-import { readEntries, routeQueue, routeQueueCount } from '../../dist/storage/entries.js'
 import { IdIndex } from '../../dist/storage/id-index.js'
-import { LogJournal } from '../../dist/storage/log-journal.js'
+import { idReserve, LogJournal } from '../../dist/storage/log-journal.js'
 import { RecordingLog } from './recording-log.js'
+import { said } from './words.js'
 
 function journalWith(): { journal: LogJournal; log: RecordingLog; slabs: Slabs; store: (text: string) => number } {
   const log = new RecordingLog()
@@ -29,28 +29,10 @@ function routeTo(...keptIds: number[]): Route {
   return { queues: kept, kept, exchange: undefined, refusal: 0, detail: '', dynamic: false }
 }
 
-/** What the blocks say, as words; a line for each block. */
-function said(log: RecordingLog): string[] {
-  return log.appended.map(({ bytes, need }) => {
-    const words: string[] = []
-    readEntries(bytes, {
-      route: (bytes, from, to) =>
-        words.push(`route ${Array.from({ length: routeQueueCount(from, to) }, (_, i) => routeQueue(bytes, from, i)).join('+')}`),
-      run: (firstId, route, count, _isMoved, bytes, from, to) =>
-        words.push(`run ${firstId}x${count} by ${route} ${Buffer.from(bytes.subarray(from, to)).toString()}`),
-      gone: (queue, first, last, count, size) => words.push(`gone ${queue}: ${first}-${last} x${count} ${size}`),
-      topology: (json) => words.push((JSON.parse(json) as { op: string }).op),
-      ids: () => words.push('ids'),
-      drop: () => words.push('drop'),
-    })
-    return `${need}: ${words.join(', ')}`
-  })
-}
-
 t.test('journal - ids are reserved before the first message has one', async (t) => {
   const log = new RecordingLog()
   new LogJournal({ log, slabs: new Slabs(), nextMessageId: () => 1, index: new IdIndex() }).write()
-  t.strictSame(said(log), ['sync: ids'])
+  t.strictSame(said(log), [`sync: ids ${1 + idReserve}`])
 })
 
 t.test('journal - a turn is one block: names, messages, and what is gone, in this order', async (t) => {
@@ -63,13 +45,14 @@ t.test('journal - a turn is one block: names, messages, and what is gone, in thi
   journal.message(one, slabs.slab, offsets[1]!, 2, 101)
   journal.message(both, slabs.slab, offsets[2]!, 1, 102)
   journal.message(one, slabs.slab, offsets[3]!, 2, 103)
-  journal.changed({ op: 'queue', vhost: 'default', id: 2, name: 'q', autoDelete: false })
+  const name = { op: 'queue', vhost: 'default', id: 2, name: 'q', autoDelete: false } as const
+  journal.changed(name)
   journal.gone(1, 6, 2, 91, 95, 20)
   journal.gone(2, 6, 1, 91, 91, 10)
   journal.gone(1, 9, 1, 99, 99, 10)
   journal.write()
   t.strictSame(said(log), [
-    'sync: queue, route 1, run 100x2 by 0 aaabb, route 1+2, run 102x1 by 1 c, run 103x1 by 0 dd, gone 1: 90-95 x3 30, gone 2: 91-91 x1 10, gone 1: 99-99 x1 10',
+    `sync: ${JSON.stringify(name)}, route 1, run 100x2 by 0 aaabb, route 1+2, run 102x1 by 1 c, run 103x1 by 0 dd, gone 1: 90-95 x3 30, gone 2: 91-91 x1 10, gone 1: 99-99 x1 10`,
   ])
   journal.write()
   t.equal(log.appended.length, 1, 'a turn that says nothing writes nothing')
