@@ -55,6 +55,8 @@ export class LocalLog implements Log {
   #isMarked = true
   #written: Position
   #synced: Mark
+  /** The block with which the epoch begins: until it is synced, the disk may give what was lost before it for the log. */
+  #firstNumber = 0
   #failure: DiskError | undefined
   /** Something has been appended since the sync under way began that must not wait. */
   #isSyncWanted = false
@@ -235,6 +237,7 @@ export class LocalLog implements Log {
       return false
     }
     this.#appendMarker()
+    this.#firstNumber = this.#writer.number
     this.#appendDrops(true)
     if (this.#failure === undefined) this.#sync()
     return this.#failure === undefined
@@ -322,16 +325,22 @@ export class LocalLog implements Log {
       if (error === undefined) this.#snapshots.save(number, whole, finish)
       else finish(error)
     }
-    if (this.#synced.position >= through) save(undefined)
+    if (this.#isKept(through)) save(undefined)
+    else if (this.#failure !== undefined) this.#world.later(0, () => save(this.#failure))
     else {
       this.#waiting.push({ position: through, run: save })
       this.#sync()
     }
   }
 
+  /** Whether the block at `position` is synced, and all behind it is of this epoch. */
+  #isKept(position: Position): boolean {
+    return position <= this.#synced.position && this.#synced.number >= this.#firstNumber
+  }
+
   /** What has waited for a sync. */
   #tellWaiting(): void {
-    const told = this.#waiting.filter(({ position }) => position <= this.#synced.position)
+    const told = this.#waiting.filter(({ position }) => this.#isKept(position))
     this.#waiting = this.#waiting.filter((each) => !told.includes(each))
     for (const { run } of told) run(undefined)
   }
