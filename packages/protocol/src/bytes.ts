@@ -43,6 +43,11 @@ export function writeU64(target: Uint8Array, at: number, value: number): void {
   writeU32(target, at + 4, value >>> 0)
 }
 
+/** For whoever writes so often that single bytes are too slow: made once, and kept. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
 /** Below this a loop over the bytes is quicker than a call of `set`, which makes a view first. */
 const loopSizeMax = 24
 

@@ -15,26 +15,11 @@ export const deliverCountsSize = 8
 
 const two32 = 0x1_0000_0000
 
-/** Writes frame header and deliver header for `recordsSize` bytes of records; returns where they begin. The counts are written when flag COUNTS is set. */
+/**
+ * Writes frame header and deliver header for `recordsSize` bytes of records; returns where they begin. The counts are written when flag COUNTS is set.
+ * By a view that the caller keeps: a quarter of the time of single bytes, and the one writer that is called for each message in some loads.
+ */
 export function writeDeliverHeader(
-  target: Uint8Array,
-  at: number,
-  flags: number,
-  channel: number,
-  firstTag: number,
-  firstMessageId: number,
-  count: number,
-  consumer: number,
-  deliveryCount: number,
-  failureCount: number,
-  recordsSize: number,
-): number {
-  const view = new DataView(target.buffer, target.byteOffset, target.byteLength)
-  return writeDeliverHeaderBy(view, at, flags, channel, firstTag, firstMessageId, count, consumer, deliveryCount, failureCount, recordsSize)
-}
-
-/** The same by a view that the caller keeps: a quarter of the time of single bytes, and the one writer that is called for each message in some loads. */
-export function writeDeliverHeaderBy(
   view: DataView,
   at: number,
   flags: number,

@@ -24,6 +24,7 @@ import {
   settleEntrySize,
   settleFrameSize,
   u64Max,
+  viewOf,
   windowFrameSize,
   writeConfirmException,
   writeConfirmHeader,
@@ -43,9 +44,9 @@ const none = new Uint8Array(0)
 t.test('hot frames - each is written where it is told and nowhere else', async (t) => {
   const writers: Record<string, (target: Buffer, at: number) => number> = {
     publish: (target, at) => record(target, writePublishHeader(target, at, Flag.confirm, 1, 5, 1, recordHeaderSize)),
-    deliver: (target, at) => record(target, writeDeliverHeader(target, at, 0, 1, 5, 6, 1, 7, 1, 0, recordHeaderSize)),
+    deliver: (target, at) => record(target, writeDeliverHeader(viewOf(target), at, 0, 1, 5, 6, 1, 7, 1, 0, recordHeaderSize)),
     redeliver: (target, at) =>
-      record(target, writeDeliverHeader(target, at, Flag.counts | Flag.redelivered, 1, 5, 6, 1, 7, 2, 1, recordHeaderSize)),
+      record(target, writeDeliverHeader(viewOf(target), at, Flag.counts | Flag.redelivered, 1, 5, 6, 1, 7, 2, 1, recordHeaderSize)),
     settle: (target, at) =>
       writeSettleEntry(target, writeSettleHeader(target, at, 1, 0, settleEntrySize), 1, 1, Outcome.ack, noDelay, undefined),
     'settle, answered': (target, at) =>

@@ -6,6 +6,7 @@ import {
   encodeControl,
   frameHeaderSize,
   FrameType,
+  viewOf,
   writeConfirmException,
   writeConfirmHeader,
   writeCredit,
@@ -103,7 +104,7 @@ export class PlayedBroker {
   deliver(firstTag: number, count: number, { consumer = 1, body = 'hello', exchange = '' } = {}): this {
     const record = encodeRecord({ exchange, key: 'emails', body: Buffer.from(body), persistent: true, properties: {}, headers: {} })
     const frame = Buffer.alloc(frameHeaderSize + 24 + record.length * count)
-    let at = writeDeliverHeader(frame, 0, 0, 1, firstTag, firstTag, count, consumer, 1, 0, record.length * count)
+    let at = writeDeliverHeader(viewOf(frame), 0, 0, 1, firstTag, firstTag, count, consumer, 1, 0, record.length * count)
     for (let i = 0; i < count; i++, at += record.length) frame.set(record, at)
     return this.receive(frame)
   }

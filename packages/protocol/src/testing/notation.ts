@@ -5,6 +5,7 @@
  *
  * `describeFrame` reads bytes into it, `encodeFrame` makes bytes of it; each is the other's mirror. Slow and plain on purpose.
  */
+import { viewOf } from '../bytes.js'
 import * as confirm from '../confirm.js'
 import { encodeControl } from '../control.js'
 import * as credit from '../credit.js'
@@ -253,7 +254,7 @@ const encoders: { readonly [name: string]: (notation: never) => Buffer } = {
     const frame = Buffer.alloc(8 + deliver.deliverRecordsStart(bits, 0) + size)
     const count = records.length
     const at = deliver.writeDeliverHeader(
-      frame,
+      viewOf(frame),
       0,
       bits,
       channel,

@@ -7,7 +7,7 @@
  *
  * Each slab that a run lies in is pinned from the first delivery until the transport has taken the bytes.
  */
-import { deliverCountsSize, deliverHeaderSize, Flag, frameHeaderSize, writeDeliverHeaderBy } from '@waybill/protocol'
+import { deliverCountsSize, deliverHeaderSize, Flag, frameHeaderSize, writeDeliverHeader } from '@waybill/protocol'
 import { runSizeMax } from '../broker/queues/consumer.js'
 import { Meta } from '../broker/queues/page.js'
 import type { Slabs } from '../broker/store/slabs.js'
@@ -97,7 +97,7 @@ export class Deliveries {
       let flags = (meta & Meta.redelivered) === 0 ? 0 : Flag.redelivered | Flag.counts
       if (deliveryCount !== 1 || failureCount !== 0) flags |= Flag.counts
       output.reserve(frameHeaderSize + deliverHeaderSize + deliverCountsSize)
-      output.at = writeDeliverHeaderBy(
+      output.at = writeDeliverHeader(
         output.view,
         output.at,
         flags,

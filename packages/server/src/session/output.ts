@@ -11,7 +11,7 @@
  * What has been taken at once is overwritten by the next flush; what has not stays, pinned for its session, and the next flush
  * goes on behind it. There is one Output in a shard.
  */
-import { copyBytes } from '@waybill/protocol'
+import { copyBytes, viewOf } from '@waybill/protocol'
 import { type Slabs, slabSize } from '../broker/store/slabs.js'
 import type { Transport } from '../ports/transport.js'
 
@@ -132,8 +132,4 @@ export class Output {
     }
     this.at = this.#start = this.#base
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
