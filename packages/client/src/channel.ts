@@ -28,7 +28,7 @@ import { MessageStream } from './consuming/stream.js'
 import { exchangeBinding, queueBinding } from './declaring/binding.js'
 import { exchangeDeclaration, queueDeclaration } from './declaring/declaration.js'
 import { listAll } from './declaring/listing.js'
-import { asWaybillError, PublishError, UsageError, WaybillError } from './errors.js'
+import { asWaybillError, UsageError, WaybillError } from './errors.js'
 import type { EncodedNames } from './publishing/names.js'
 import { type PublishHome, publishOne } from './publishing/publish.js'
 import { ChannelPublisher, type PublisherHome } from './publishing/publisher.js'
@@ -96,6 +96,10 @@ export class ClientChannel implements Channel, PublishHome, PublisherHome {
 
   get offline() {
     return this.#lifeline.settings.offline
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed'
   }
 
   // ─── exchanges, queues, bindings ────────────────────────────────────────
@@ -166,11 +170,11 @@ export class ClientChannel implements Channel, PublishHome, PublisherHome {
   // ─── publishing ─────────────────────────────────────────────────────────
 
   publish(exchange: string, routingKey: string, body: unknown, options?: PublishOptions): Promise<Confirmation> {
-    return this.#publish(exchange, routingKey, body, options, 0)
+    return publishOne(this, exchange, routingKey, body, options, 0)
   }
 
   sendToQueue(queue: string, body: unknown, options?: PublishOptions): Promise<Confirmation> {
-    return this.#publish('', queue, body, options, Flag.mandatory)
+    return publishOne(this, '', queue, body, options, Flag.mandatory)
   }
 
   publisher<E extends string>(exchange: E, options: PublisherOptions = {}): Publisher<Untyped, E> {
@@ -282,17 +286,6 @@ export class ClientChannel implements Channel, PublishHome, PublisherHome {
   }
 
   // ─── inside ─────────────────────────────────────────────────────────────
-
-  #publish(
-    exchange: string,
-    routingKey: string,
-    content: unknown,
-    options: PublishOptions | undefined,
-    ownFlags: number,
-  ): Promise<Confirmation> {
-    if (this.#state === 'closed') return Promise.reject(new PublishError('CLOSED', 'not published: the channel is closed', 'no'))
-    return publishOne(this, exchange, routingKey, content, options, ownFlags)
-  }
 
   #consume(queue: string, handler: Handler, options: ConsumeOptions, selfSettled: boolean): Promise<ChannelConsumer> {
     checkConsumeOptions(options)

@@ -1,80 +1,9 @@
 /** The whole tool against a real broker on loopback: what is typed, what is printed, and the exit code. */
-import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
-import { writeFileSync } from 'node:fs'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { encodeControl, FrameType } from '@waybill/protocol'
-import { type Broker, createBroker } from '@waybill/server'
 import { debug } from '../../dist/debug/debug.js'
-import { cert, key } from '../certificate.js'
 import { FakeIo } from '../fake-io.js'
-
-async function startBroker(t: Test): Promise<Broker> {
-  const broker = await createBroker({ listen: { host: '127.0.0.1', port: 0 }, log: 'none' })
-  t.teardown(() => broker.close({ graceMs: 0 }))
-  return broker
-}
-
-/** Types these lines into the tool through a pipe, and gives what it printed without what differs from run to run. */
-async function typed(port: number, lines: readonly string[], { args = [] as string[], env = {} } = {}) {
-  const io = new FakeIo(env)
-  io.stdin.end(lines.map((line) => `${line}\n`).join(''))
-  const code = await debug([`127.0.0.1:${port}`, ...args], io)
-  return { code, err: io.err, lines: io.out.trimEnd().split('\n').map(masked), out: io.out }
-}
-
-function masked(line: string): string {
-  return line
-    .replace(/"version":"[^"]+"/g, '"version":"V"')
-    .replace(/"platform":"[^"]+"/, '"platform":"P"')
-    .replace(/"log":"[^"]+","connection":\d+/, '"log":"L","connection":1')
-    .replace(/"limits":\{[^}]+\}/, '"limits":{}')
-    .replace(/wb\.[\w-]+/g, 'wb.NAME')
-}
-
-/** The lines behind preface, HELLO and OPEN, which are the same every time. */
-function conversation(lines: readonly string[]): string[] {
-  const begin = lines.findIndex((line) => line.startsWith('> '))
-  return lines.slice(begin)
-}
-
-/** A server that is no broker: does what the test says with each connection. */
-async function oddServer(t: Test, serve: (socket: Socket) => void, make: (serve: (socket: Socket) => void) => Server = createServer) {
-  const sockets = new Set<Socket>()
-  const server = make((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    serve(socket)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return (server.address() as { port: number }).port
-}
-
-/** Takes HELLO and OPEN, and leaves everything else to the test. */
-function scantyBroker(t: Test, heartbeatMs: number, hear: (bytes: Buffer, socket: Socket) => void) {
-  const limits = { frameSizeMax: 1_000 }
-  const hello = {
-    server: { product: 'scanty', version: '1' },
-    log: 'l',
-    connection: 1,
-    heartbeatMs,
-    keeps: 'nothing',
-    limits,
-    blocked: null,
-  }
-  return oddServer(t, (socket) => {
-    socket.on('data', (bytes) => {
-      if (bytes.includes('WAYB')) socket.write(Buffer.from('5741594201000000', 'hex'))
-      else if (bytes.includes('"client"')) socket.write(encodeControl(FrameType.result, 0, 1, hello))
-      else if (bytes[4] === FrameType.open) socket.write(encodeControl(FrameType.result, 1, 2, { creditSequence: 1, creditSize: 1 }))
-      else hear(bytes, socket)
-    })
-  })
-}
+import { conversation, oddServer, startBroker, typed } from './typed.js'
 
 t.test('debug - a conversation reads as one: preface, HELLO, commands, frames, goodbye', async (t) => {
   const broker = await startBroker(t)
@@ -351,72 +280,6 @@ t.test('debug - who is not wanted is told why, and the exit code is 2', async (t
   t.notMatch(out, 'DECLARE_QUEUE')
 })
 
-t.test('debug - what is no broker is named, with what to do', async (t) => {
-  const says = (bytes: Uint8Array | string) => oddServer(t, (socket) => void socket.end(bytes))
-  const problems: [port: number, problem: RegExp][] = [
-    [await says('HTTP/1.1 400 Bad Request\r\n\r\n'), /is no Waybill broker, or does not want us; it says "HTTP\/1\.1 400 Bad Request"/],
-    [await says(Buffer.from('15030300020228', 'hex')), /wants TLS: say --tls, or waybills:\/\//],
-    [await says(''), /closed the connection without a word; if it wants TLS, say --tls/],
-    [await says(Buffer.from('5741594202000001', 'hex')), /speaks version 2\.0 of the protocol; this tool speaks 1\.0/],
-  ]
-  for (const [port, problem] of problems) {
-    const { code, err } = await typed(port, ['declare queue q'])
-    t.equal(code, 2)
-    t.match(err, problem)
-    t.equal(err.trimEnd().split('\n').length, 1)
-  }
-})
-
-t.test('debug - a port where nobody listens, and a host that is not there', async (t) => {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  t.match(await typed(port, []), { code: 2, err: `nothing listens on 127.0.0.1:${port}; start a broker with: waybill serve\n`, out: '' })
-})
-
-t.test('debug - a broker that goes away in the middle is exit code 2, and says so', async (t) => {
-  const port = await scantyBroker(t, 0, (bytes, socket) => {
-    if (bytes.includes('"queue"')) socket.destroy()
-  })
-  const { code, err } = await typed(port, ['declare queue q', 'declare queue r'])
-  t.equal(code, 2)
-  t.match(err, /the connection is gone: the broker closed the connection/)
-})
-
-t.test('debug - a broker that sends what is no frame is shown with its bytes', async (t) => {
-  const port = await oddServer(t, (socket) => {
-    socket.once('data', () => socket.write(Buffer.from('5741594201000000ffffffff07000000', 'hex')))
-  })
-  const { code, err, lines } = await typed(port, ['declare queue q'])
-  t.equal(code, 2)
-  t.match(err, 'the broker sent what cannot be read: frameTooLarge')
-  t.ok(lines.includes('    0000  ff ff ff ff 07 00 00 00                           |........|'))
-})
-
-t.test('debug - heartbeats go out and come in while nobody types, unseen unless asked for', async (t) => {
-  let received = 0
-  let stop: () => void = () => {}
-  const port = await scantyBroker(t, 40, (bytes, socket) => {
-    const heartbeat = Buffer.from('0000000407000000', 'hex')
-    if (!bytes.includes(heartbeat)) return
-    if (++received < 5) socket.write(heartbeat)
-    else stop()
-  })
-  const io = new FakeIo()
-  const ended = debug([`127.0.0.1:${port}`], io)
-  await new Promise<void>((resolve) => {
-    stop = resolve
-  })
-  t.notMatch(io.out, 'HEARTBEAT')
-  io.stdin.write('heartbeats on\n')
-  await io.printed('→ HEARTBEAT')
-  t.pass('now they are shown')
-  // It answers nothing any more: two intervals later it is given up.
-  t.equal(await ended, 2)
-  t.match(io.err, 'nothing came from the broker for 80 ms')
-})
-
 t.test('debug - Ctrl-C in a pipe says goodbye, whatever was still to come', async (t) => {
   const broker = await startBroker(t)
   const io = new FakeIo()
@@ -427,29 +290,4 @@ t.test('debug - Ctrl-C in a pipe says goodbye, whatever was still to come', asyn
   t.equal(await ended, 1)
   t.match(io.out, /→ CLOSE #3 \{\}\n← RESULT #3 \{\}\n$/)
   t.notMatch(io.out, 'never')
-})
-
-t.test('debug - over TLS the certificate is checked', async (t) => {
-  const broker = await startBroker(t)
-  const port = await oddServer(
-    t,
-    (socket) => {
-      const inner = connectTcp(broker.address!.port, '127.0.0.1')
-      inner.on('error', () => {})
-      socket.pipe(inner).pipe(socket)
-    },
-    (serve) => createTlsServer({ key, cert }, serve),
-  )
-  const ca = `${t.testdir()}/ca.pem`
-  writeFileSync(ca, cert)
-  t.match(await typed(port, ['declare queue q'], { args: ['--tls', '--ca', ca] }), { code: 0, err: '' })
-  t.match(await typed(port, ['declare queue q'], { args: ['--tls'] }), {
-    code: 2,
-    err: /is signed by nobody known here; name its authority with --ca FILE/,
-  })
-  t.match(await typed(port, ['declare queue q']), { code: 2, err: /TLS/ })
-  t.match(await typed(broker.address!.port, ['declare queue q'], { args: ['--tls'] }), {
-    code: 2,
-    err: /does not speak TLS here; leave out --tls/,
-  })
 })

@@ -19,6 +19,7 @@ import type { Outbox } from './outbox.js'
 /** The channel, as publishing needs it. */
 export interface PublishHome {
   readonly clock: Clock
+  readonly isClosed: boolean
   readonly outbox: Outbox
   readonly names: EncodedNames
   readonly body: EncodedBody
@@ -33,6 +34,7 @@ export function publishOne(
   options: PublishOptions | undefined,
   ownFlags: number,
 ): Promise<Confirmation> {
+  if (home.isClosed) return Promise.reject(new PublishError('CLOSED', 'not published: the channel is closed', 'no'))
   const { outbox, body, names } = home
   const exchangeBytes = names.get(exchange)
   const key = names.get(routingKey)
