@@ -25,6 +25,8 @@ export interface DataOptions {
   readonly snapshotEvery: number
   readonly spareCount: number
   readonly syncMs: { readonly least: number; readonly most: number }
+  /** A sync takes a millisecond more for so many bytes: a snapshot takes longer than the log. Default: any number. */
+  readonly bytesPerMs?: number
   /** In so many turns of all memory is so short that every page of messages leaves it that can. */
   readonly coldShare: number
 }
@@ -75,6 +77,7 @@ export class BrokerProcess {
       tally: home.tally,
       failed: () => home.diskFailed(),
       syncMs: options.syncMs,
+      ...(options.bytesPerMs === undefined ? {} : { bytesPerMs: options.bytesPerMs }),
     })
     void this.#open()
   }

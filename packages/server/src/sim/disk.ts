@@ -26,6 +26,8 @@ export interface SimDiskOptions {
   readonly capacity?: number
   /** A sync takes from `least` to `most` milliseconds. Default 0.05 to 5. */
   readonly syncMs?: { readonly least: number; readonly most: number }
+  /** And a millisecond more for so many bytes that it is for. Default: any number. */
+  readonly bytesPerMs?: number
 }
 
 /** The process ends in the middle of what it does. */
@@ -230,11 +232,12 @@ export class SimDisk implements Disk {
 
   sync(inode: Inode, done: (error: DiskError | undefined) => void): void {
     this.#operate()
-    inode.beginSync()
+    const size = inode.beginSync()
     this.#syncs(
       () => inode.endSync(),
       () => inode.failSync(),
       done,
+      size,
     )
   }
 
@@ -245,10 +248,12 @@ export class SimDisk implements Disk {
     })
   }
 
-  #syncs(arrive: () => void, lose: () => void, done: (error: DiskError | undefined) => void): void {
+  #syncs(arrive: () => void, lose: () => void, done: (error: DiskError | undefined) => void, size = 0): void {
     const fails = this.#failingSyncs > 0
     if (fails) this.#failingSyncs--
-    this.later(this.syncMs.least, this.syncMs.most, () => {
+    const { bytesPerMs = Infinity } = this.#options
+    const extraMs = size / bytesPerMs
+    this.later(this.syncMs.least + extraMs, this.syncMs.most + extraMs, () => {
       if (fails) {
         lose()
         this.#count('disk sync failed')

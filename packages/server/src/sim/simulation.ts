@@ -1,7 +1,7 @@
 /**
  * A whole broker with its clients, network and clock, from one number.
  *
- *     busy     clients act, faults happen                        at least `stepsMin` steps, and three faults
+ *     busy     clients act, faults happen                        at least `stepsMin` steps, and three faults; late in it the process ends once more
  *     calm     no new faults; everybody settles and leaves       until all have gone
  *     drained  one client takes what is left                     until nothing is      (or the broker goes away, and all with it)
  *     over     the checkers add up; the broker holds nothing for anybody
@@ -92,8 +92,10 @@ class Simulation {
 
   async run(): Promise<void> {
     const { broker } = this
+    const lastEnd = this.#lastEnd()
     while (broker.timeline.stepCount < this.#stepsMin) {
       await this.#step()
+      lastEnd()
       // However quiet the day is, so much goes wrong by then.
       const due = Math.floor((broker.timeline.stepCount / this.#stepsMin) * (faultsMin + 1))
       if (this.#workload.faultCount < Math.min(due, faultsMin)) this.#workload.fault()
@@ -116,6 +118,28 @@ class Simulation {
     expect(!this.#profile.drains || this.#isDrained, 'drain', () => 'the broker was told to go away, and does not say that it has')
     broker.checkers.atRest()
     this.#checkLeaks()
+  }
+
+  /** What a day has written to its disk is read again: however the day goes, late in it the process comes to an end, in the middle of its work if it can. */
+  #lastEnd(): () => void {
+    const { timeline, process } = this.broker
+    if (process === undefined) return () => undefined
+    const random = this.broker.random('last end')
+    const how = random.pick(['kill', 'power cut', 'power cut'] as const)
+    const from = this.#stepsMin * (0.4 + 0.5 * random.next())
+    const until = from + 0.05 * this.#stepsMin
+    let life: number | undefined
+    let isDone = false
+    return () => {
+      if (isDone || timeline.stepCount < from) return
+      if (life === undefined) {
+        life = process.life
+        this.#workload.fault(`${how} in an operation`)
+      }
+      if (process.life === life && timeline.stepCount < until) return
+      isDone = true
+      if (process.life === life) this.#workload.fault(how)
+    }
   }
 
   #say(what: string): void {

@@ -250,6 +250,14 @@ export const faults: readonly PlantedFault[] = [
     checks: ['damage', 'invented', 'twice', 'recovery'],
   },
   {
+    room: 'storage, settlements',
+    what: 'the settlements of a turn are all written for the queue of the first',
+    file: 'server/dist/storage/log-journal.js',
+    find: 'rangeQueues[end] === queue',
+    put: 'true',
+    checks: ['damage', 'invented', 'lost', 'recovery', 'twice'],
+  },
+  {
     room: 'storage, pins',
     what: 'memory is used again before the journal has written from it',
     file: 'server/dist/storage/gathering.js',

@@ -48,6 +48,8 @@ export class Keeping {
    * nothing before that is done: when it fails instead, what it found may be gone with its process, and nobody was told of it. [P-10.4]
    */
   ended(isPowerCut: boolean, wasUp: boolean): void {
+    // It may have found what the bit has harmed at the end of the log, and cut it, and not have come to say so.
+    if (!wasUp && this.isRotten) this.isDamaged = true
     if (isPowerCut || this.hasFailed) this.#foundThrough = this.#safeThrough
     else if (wasUp) this.#foundThrough = Math.max(this.#safeThrough, this.#writtenThrough)
   }

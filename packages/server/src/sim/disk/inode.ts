@@ -74,12 +74,16 @@ export class Inode {
     this.#dirtyTo = Math.max(this.#dirtyTo, to)
   }
 
-  /** What has been written until now is on its way to the disk. */
-  beginSync(): void {
+  /** What has been written until now is on its way to the disk. How many bytes that are. */
+  beginSync(): number {
+    let count = 0
     for (let sector = this.#dirtyFrom; sector < this.#dirtyTo; sector++) {
-      if ((this.#states[sector]! & State.dirty) !== 0) this.#states[sector] = State.syncing
+      if ((this.#states[sector]! & State.dirty) === 0) continue
+      this.#states[sector] = State.syncing
+      count++
     }
     this.#syncingSize = this.size
+    return count * sectorSize
   }
 
   /** It has arrived. */

@@ -146,10 +146,11 @@ export function drawProfile(random: Random): Profile {
 /** So small that segments are ended, dropped and used again, and snapshots made, within a day. `isRotten`: what is harmed shall be read, too. */
 function drawData(random: Random, isRotten: boolean): DataOptions {
   return {
-    segmentSize: random.pick([8, 16, 32, 64, 256]) << 10,
+    segmentSize: random.pick([4, 8, 16, 64, 256]) << 10,
     snapshotEvery: random.pick([8, 32, 128, 512]) << 10,
-    spareCount: random.between(0, 2),
-    syncMs: { least: 0.05, most: random.pick([0.2, 5, 5, 50, 500]) },
+    spareCount: random.pick([0, 1, 2, 2]),
+    syncMs: { least: 0.05, most: random.pick([0.2, 5, 20, 50, 500]) },
+    bytesPerMs: random.pick([20, 200, 2_000, 100_000]),
     coldShare: random.pick(isRotten ? [0.1, 0.5] : [0, 0.02, 0.1, 0.5]),
   }
 }

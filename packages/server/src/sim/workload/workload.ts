@@ -8,7 +8,7 @@ import type { Random } from '../random.js'
 import { Drainer } from './drainer.js'
 import { faultOf } from './faults.js'
 import { misdeeds } from './misdeeds.js'
-import { actions, diskFaults, faults } from './profile.js'
+import { actions, diskFaults, type Fault, faults } from './profile.js'
 import type { RawChannel } from './raw-channel.js'
 import { RawLife } from './raw-life.js'
 import { stranger, strangers } from './strangers.js'
@@ -81,11 +81,11 @@ export class Workload {
     })
   }
 
-  /** Something goes wrong now. */
-  fault(): void {
+  /** Something goes wrong now: by the kind of day, or what somebody wants. */
+  fault(wanted?: Fault): void {
     const { timeline, profile, network, tally } = this.#world
     const random = this.#faultRandom
-    const fault = random.weighted(profile.faultWeights)
+    const fault = wanted ?? random.weighted(profile.faultWeights)
     const up = network.connections.filter(({ established }) => established)
     const connection = up.length === 0 ? undefined : random.pick(up)
     if (fault === undefined) return
