@@ -7,8 +7,9 @@
  * is the log as it was at some moment after the call, perhaps with a cut write at the end, which a broker cuts off. A segment that the broker gives back
  * meanwhile may be missed, or be read as something else; the verifying finds that, and the copy is taken again.
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from './host/make-directory.js'
 import { type DataInspection, inspectData } from './inspect-data.js'
 import { DiskError } from './ports/disk.js'
 import { isUnfinished, manifestName, segmentOfName, snapshotOfName } from './storage/local/names.js'
@@ -22,7 +23,7 @@ const zeros = Buffer.alloc(pieceSize)
  * some, so that it is probably there in `from` too. Rejects with DiskError, and then `to` holds nothing.
  */
 export async function backupData(from: string, to: string): Promise<DataInspection> {
-  attempt(`make the directory ${to}`, () => mkdirSync(to, { recursive: true, mode: 0o700 }))
+  attempt(`make the directory ${to}`, () => makeDirectory(to))
   if (attempt(`list ${to}`, () => readdirSync(to)).length > 0)
     throw new DiskError('broken', `${to} is not empty; name a directory that is not there yet`)
   for (let tries = 1; ; tries++) {

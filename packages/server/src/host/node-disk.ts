@@ -5,6 +5,7 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { type Disk, DiskError, type DiskFile } from '../ports/disk.js'
+import { makeDirectory } from './make-directory.js'
 
 /** A system call takes no more parts at once (IOV_MAX). */
 const partCountMax = 1024
@@ -16,7 +17,7 @@ export class NodeDisk implements Disk {
   /** Makes the directory, for this user alone, if it is not there. Throws DiskError. */
   constructor(directory: string) {
     this.directory = directory
-    attempt(`make the directory ${directory}`, () => fs.mkdirSync(directory, { recursive: true, mode: 0o700 }))
+    attempt(`make the directory ${directory}`, () => makeDirectory(directory))
   }
 
   list(): string[] {
