@@ -56,6 +56,18 @@ export class ConsumerRing {
     return undefined
   }
 
+  someCanTake(size: number): boolean {
+    for (const { members } of this.#levels) for (const consumer of members) if (consumer.canTake(size)) return true
+    return false
+  }
+
+  /** Whether one of them takes messages, or has some: it will take more. */
+  someIsActive(): boolean {
+    for (const { members } of this.#levels)
+      for (const consumer of members) if (consumer.unsettledCount > 0 || consumer.canTake(1)) return true
+    return false
+  }
+
   *[Symbol.iterator](): Iterator<Consumer> {
     for (const level of this.#levels) yield* level.members
   }

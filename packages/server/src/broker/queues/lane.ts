@@ -14,9 +14,9 @@
 import assert from 'node:assert'
 import { type KeptRun, keptRunSizeMax } from '../durable.js'
 import type { Slabs } from '../store/slabs.js'
-import { ColdPage, coldPageOf, keptRunOf, releaseKept, releaseOthers, settleIn } from './cold-page.js'
-import type { PagePool } from './page.js'
-import { Meta, type Page, pageBits, pageSize } from './page.js'
+import { ColdPage, coldPageOf, releaseKept, releaseOthers, settleIn } from './cold-page.js'
+import { Meta, type Page, type PagePool, pageSize } from './page.js'
+import { PageRow, pageNumber } from './page-row.js'
 
 const indexMask = pageSize - 1
 /** An empty lane whose next place has this index in its page begins a new page. */
@@ -28,15 +28,8 @@ export const isCold = -2
 
 export class Lane {
   readonly #pool: PagePool
-  #pages: (Page | undefined)[] = []
-  /** Number of the page at #pages[0]. */
-  #firstPage = 0
+  readonly #row: PageRow
   #next = 0
-  /** No page below this number has a ready place. */
-  #readyPage = 0
-  /** By the number of the page. */
-  #cold: Map<number, ColdPage> | undefined
-  coldCount = 0
   found: Page | undefined
   foundIndex = 0
   readyCount = 0
@@ -48,6 +41,11 @@ export class Lane {
 
   constructor(pool: PagePool) {
     this.#pool = pool
+    this.#row = new PageRow(pool)
+  }
+
+  get coldCount(): number {
+    return this.#row.coldCount
   }
 
   /** The place that the next message will take. */
@@ -107,7 +105,7 @@ export class Lane {
     const page = this.#pageFor(this.#next, this.liveCount + count)
     const countMax = Math.min(count, pageSize - first)
     if (first + countMax > page.ids.length) this.#pool.grow(page)
-    const { words, ids, ready } = page
+    const { words, ids } = page
     let end = offset
     let filled = 0
     for (let at = first << 2; filled < countMax; filled++, at += 4) {
@@ -120,8 +118,7 @@ export class Lane {
       ids[first + filled] = id + filled
       end += size
     }
-    markReady(ready, first, filled)
-    page.readyCount += filled
+    page.setReady(first, filled)
     page.liveCount += filled
     this.readyCount += filled
     this.liveCount += filled
@@ -147,9 +144,7 @@ export class Lane {
   restore(run: KeptRun): void {
     assert(run.count > 0 && run.count + run.ranges.length / 2 - 1 <= pageSize)
     const n = Math.ceil(this.#next / pageSize)
-    if (this.#pages.length === 0) this.#firstPage = this.#readyPage = n
-    this.#pages[n - this.#firstPage] = undefined
-    this.#addCold(new ColdPage(run, undefined, Meta.persistent | Meta.redelivered, n, undefined))
+    this.#row.setCold(new ColdPage(run, undefined, Meta.persistent | Meta.redelivered, n, undefined))
     this.readyCount += run.count
     this.liveCount += run.count
     this.readySize += run.size
@@ -163,15 +158,17 @@ export class Lane {
    */
   firstReady(): number {
     if (this.readyCount === 0) return -1
-    for (let n = this.#readyPage; ; n++) {
-      const page = this.#pages[n - this.#firstPage]
+    const row = this.#row
+    const { pages, first } = row
+    for (let n = row.readyPage; ; n++) {
+      const page = pages[n - first]
       if (page === undefined) {
-        if (this.coldCount === 0 || !this.#cold!.has(n)) continue
-        this.#readyPage = n
+        if (!row.isCold(n)) continue
+        row.readyPage = n
         return isCold
       }
       if (page.readyCount === 0) continue
-      this.#readyPage = n
+      row.readyPage = n
       const ready = page.ready
       for (let w = page.readyFrom; ; w++) {
         const bits = ready[w]
@@ -186,14 +183,7 @@ export class Lane {
 
   /** Takes `count` ready places, in all `size` bytes, from the one that `firstReady` has found: they are away now. */
   takeFound(count: number, size: number): void {
-    const page = this.found!
-    const ready = page.ready
-    for (let index = this.foundIndex, end = index + count; index < end; ) {
-      const bits = Math.min(32 - (index & 31), end - index)
-      ready[index >> 5] &= ~((bits === 32 ? -1 : (1 << bits) - 1) << (index & 31))
-      index += bits
-    }
-    page.readyCount -= count
+    this.found!.clearReady(this.foundIndex, count)
     this.readyCount -= count
     this.readySize -= size
   }
@@ -214,8 +204,8 @@ export class Lane {
     if (index >> 5 < page.readyFrom) page.readyFrom = index >> 5
     this.readyCount++
     this.readySize += page.words[(index << 2) + 2]!
-    const n = this.#pageNumber(place)
-    if (n < this.#readyPage) this.#readyPage = n
+    const n = pageNumber(place)
+    if (n < this.#row.readyPage) this.#row.readyPage = n
   }
 
   /** Empties a place that is away. The caller releases the bytes. */
@@ -236,7 +226,8 @@ export class Lane {
 
   /** The page of a place, or undefined when nothing of that page is left. */
   page(place: number): Page | undefined {
-    return this.#pages[this.#pageNumber(place) - this.#firstPage]
+    const { pages, first } = this.#row
+    return pages[pageNumber(place) - first]
   }
 
   /** Whether a message is at the place. */
@@ -254,12 +245,13 @@ export class Lane {
    * half of that lies before them: so that many are read at a time.
    */
   coldAhead(sizeMax: number, into: ColdPage[]): void {
-    if (this.coldCount === 0) return
+    const row = this.#row
+    if (row.coldCount === 0) return
     const sizeOfOne = this.#sizeOfOne
     let left = sizeMax
-    for (let i = this.#readyPage - this.#firstPage; left > 0 && i < this.#pages.length; i++) {
-      const page = this.#pages[i]
-      const cold = page === undefined ? this.#cold!.get(this.#firstPage + i) : undefined
+    for (let n = row.readyPage; left > 0 && n < row.end; n++) {
+      const page = row.page(n)
+      const cold = page === undefined ? row.cold(n) : undefined
       if (cold !== undefined) {
         if (into.length === 0 ? left * 2 < sizeMax : left < cold.messageSize) return
         into.push(cold)
@@ -273,12 +265,12 @@ export class Lane {
    * `countMax`; about `looksMax` pages are looked at.
    */
   chill(from: number, countMax: number, looksMax: number, syncedId: number, slabs: Slabs): number {
+    const row = this.#row
     let count = 0
-    const first = Math.max(0, from - this.#firstPage)
-    const open = (this.#next & indexMask) === 0 ? -1 : this.#pageNumber(this.#next)
-    for (let i = this.#pages.length - 1; i >= first && count < countMax && looksMax > 0; i--) {
-      const page = this.#pages[i]
-      const n = this.#firstPage + i
+    const first = Math.max(row.first, from)
+    const open = (this.#next & indexMask) === 0 ? -1 : pageNumber(this.#next)
+    for (let n = row.end - 1; n >= first && count < countMax && looksMax > 0; n--) {
+      const page = row.page(n)
       if (page === undefined || page.staysHot || n === open) continue
       looksMax--
       const cold = coldPageOf(page, n, syncedId, slabs)
@@ -286,8 +278,7 @@ export class Lane {
       releaseKept(page, cold.count, slabs)
       page.liveCount = 0
       this.#pool.give(page)
-      this.#pages[i] = undefined
-      this.#addCold(cold)
+      row.setCold(cold)
       count++
     }
     return count
@@ -303,13 +294,13 @@ export class Lane {
 
   /** The page that the next message is taken from, or one before it. */
   get readyPage(): number {
-    return this.#readyPage
+    return this.#row.readyPage
   }
 
   /** The number of a page that lies about `size` bytes behind the one that the next message is taken from. */
   pageBehind(size: number): number {
     const sizeOfPage = Math.min(keptRunSizeMax, Math.max(1, this.#sizeOfOne) * pageSize)
-    return this.#readyPage + 1 + Math.ceil(size / sizeOfPage)
+    return this.readyPage + 1 + Math.ceil(size / sizeOfPage)
   }
 
   /** An empty page with room for the messages of a cold one: they are written to it from its start on, in the order of their ids. */
@@ -325,7 +316,7 @@ export class Lane {
   /** The messages of a cold page are in memory again: `count` of them, `size` bytes. Returns how many are missing; they count no longer. */
   warm(cold: ColdPage, page: Page, count: number, size: number): number {
     assert(!cold.isOver && count <= cold.count)
-    this.#removeCold(cold)
+    this.#row.removeCold(cold)
     const missing = cold.count - count
     this.readyCount -= missing
     this.liveCount -= missing
@@ -333,102 +324,42 @@ export class Lane {
     this.liveSize += size - cold.size
     if (count > 0 || cold.others !== undefined) {
       settleIn(page, count, cold)
-      this.#pages[cold.pageNumber - this.#firstPage] = page
+      this.#row.set(cold.pageNumber, page)
     } else {
       this.#pool.give(page)
-      this.#trim()
+      this.#row.trim()
     }
     return missing
   }
 
   /** Drops a cold page: its messages are gone. */
   forget(cold: ColdPage, slabs: Slabs): void {
-    this.#removeCold(cold)
+    this.#row.removeCold(cold)
     releaseOthers(cold, slabs)
     this.readyCount -= cold.messageCount
     this.liveCount -= cold.messageCount
     this.readySize -= cold.messageSize
     this.liveSize -= cold.messageSize
-    this.#trim()
+    this.#row.trim()
   }
 
   /** The first cold page at or behind a page number. */
   nextCold(from: number): ColdPage | undefined {
-    if (this.coldCount === 0) return undefined
-    for (let i = Math.max(0, from - this.#firstPage); i < this.#pages.length; i++) {
-      if (this.#pages[i] !== undefined) continue
-      const cold = this.#cold!.get(this.#firstPage + i)
-      if (cold !== undefined) return cold
-    }
-    return undefined
+    return this.#row.nextCold(from)
   }
 
   /** All that the log keeps of this lane, in order. */
-  *keptRuns(): Iterable<KeptRun> {
-    for (const [i, page] of this.#pages.entries()) {
-      const run = page === undefined ? this.#cold?.get(this.#firstPage + i) : keptRunOf(page)
-      if (run !== undefined) yield run
-    }
+  keptRuns(): Iterable<KeptRun> {
+    return this.#row.keptRuns()
   }
 
   /** The first place at or behind `from` that holds a message in memory, or -1: a cursor for browsing and moving. */
   seek(from: number): number {
-    let n = Math.max(this.#pageNumber(from), this.#firstPage)
-    let index = n === this.#pageNumber(from) ? from & indexMask : 0
-    for (; n - this.#firstPage < this.#pages.length; n++, index = 0) {
-      const page = this.#pages[n - this.#firstPage]
-      if (page === undefined) continue
-      for (; index < page.ids.length; index++) {
-        const place = n * pageSize + index
-        if (place >= this.#next) return -1
-        if (page.words[(index << 2) + 2] !== 0) return place
-      }
-    }
-    return -1
+    return this.#row.seek(from, this.#next)
   }
 
   invariants(): void {
-    let ready = 0
-    let live = 0
-    let readySize = 0
-    let liveSize = 0
-    for (const [n, cold] of this.#cold ?? []) {
-      assert.equal(n, cold.pageNumber)
-      assert(!cold.isOver && cold.count > 0 && cold.count <= pageSize)
-      assert(n >= this.#readyPage && n >= this.#firstPage && n - this.#firstPage < this.#pages.length)
-      assert(this.#pages[n - this.#firstPage] === undefined)
-      ready += cold.messageCount
-      live += cold.messageCount
-      readySize += cold.messageSize
-      liveSize += cold.messageSize
-    }
-    assert.equal(this.#cold?.size ?? 0, this.coldCount)
-    for (const [i, page] of this.#pages.entries()) {
-      if (page === undefined) continue
-      let pageReady = 0
-      let pageLive = 0
-      for (let index = 0; index < page.ids.length; index++) {
-        const place = (this.#firstPage + i) * pageSize + index
-        const isReady = (page.ready[index >> 5]! & (1 << (index & 31))) !== 0
-        const size = place < this.#next ? page.words[(index << 2) + 2]! : 0
-        if (isReady) {
-          assert(size > 0, `place ${place} is ready and empty`)
-          assert((page.words[(index << 2) + 3]! & (Meta.unsettled | Meta.delayed)) === 0, `place ${place} is ready and away`)
-          pageReady++
-          readySize += size
-        }
-        if (size > 0 && this.has(place)) {
-          pageLive++
-          liveSize += size
-        }
-      }
-      assert.equal(pageReady, page.readyCount)
-      assert.equal(pageLive, page.liveCount)
-      if (pageReady > 0) assert(this.#firstPage + i >= this.#readyPage)
-      for (let w = 0; w < page.readyFrom; w++) assert.equal(page.ready[w], 0)
-      ready += pageReady
-      live += pageLive
-    }
+    const { ready, live, readySize, liveSize } = this.#row.measure(this.#next)
     assert.equal(ready, this.readyCount)
     assert.equal(live, this.liveCount)
     assert.equal(readySize, this.readySize)
@@ -440,60 +371,23 @@ export class Lane {
     return this.liveCount === 0 ? 0 : this.liveSize / this.liveCount
   }
 
-  #pageNumber(place: number): number {
-    return place < 0x40000000 ? place >> pageBits : Math.floor(place / pageSize)
-  }
-
-  /** The page of a place; a new one is whole if the lane has, or is about to have, more than a few messages. */
+  /** The page of the next place; a new one is whole if the lane has, or is about to have, more than a few messages. */
   #pageFor(place: number, liveCount: number): Page {
-    const n = this.#pageNumber(place)
-    const i = n - this.#firstPage
-    if (i === this.#pages.length - 1) {
-      const page = this.#pages[i]
-      if (page !== undefined) return page
-    }
-    if (this.#pages.length === 0) {
-      this.#firstPage = n
-      this.#readyPage = n
-    }
-    const page = this.#pool.take(liveCount >= 64)
-    this.#pages[n - this.#firstPage] = page
-    return page
+    return this.#row.last(pageNumber(place), liveCount >= 64)
   }
 
   /** An empty lane goes on at the beginning of a page, so that a short queue needs the first places of small pages only. */
   #restart(): number {
-    for (const page of this.#pages) if (page !== undefined) this.#pool.give(page)
-    this.#pages.length = 0
+    this.#row.clear()
     return Math.ceil(this.#next / pageSize) * pageSize
   }
 
   /** Gives back the page of a place: nothing is left in it. The last page stays while places in it are still to come. */
   #drop(place: number): void {
-    const n = this.#pageNumber(place)
-    const i = n - this.#firstPage
-    if (i === this.#pages.length - 1) {
-      if (this.#pageNumber(this.#next) === n && this.liveCount > 0) return
-      if (this.#pageNumber(this.#next) === n && this.#pages.length === 1) return
-    }
-    this.#pool.give(this.#pages[i]!)
-    this.#pages[i] = undefined
-    this.#trim()
-  }
-
-  /** Forgets pages at the front that are not there any more, now and then. */
-  #trim(): void {
-    let gone = 0
-    while (gone < this.#pages.length && this.#pages[gone] === undefined && !this.#isCold(this.#firstPage + gone)) gone++
-    if (gone === this.#pages.length) {
-      this.#pages.length = 0
-      return
-    }
-    if (gone >= 64 || gone * 2 >= this.#pages.length) {
-      this.#pages.splice(0, gone)
-      this.#firstPage += gone
-      if (this.#readyPage < this.#firstPage) this.#readyPage = this.#firstPage
-    }
+    const row = this.#row
+    const n = pageNumber(place)
+    if (n === row.end - 1 && pageNumber(this.#next) === n && (this.liveCount > 0 || n === row.first)) return
+    row.drop(n)
   }
 
   /** Nothing more comes into this page, though it has room; its other places are empty for ever. Returns the first place of the next one. */
@@ -501,32 +395,5 @@ export class Lane {
     const index = place & indexMask
     if (index < page.ids.length) page.words.fill(0, index << 2)
     return place - index + pageSize
-  }
-
-  #isCold(n: number): boolean {
-    return this.coldCount > 0 && this.#cold!.has(n)
-  }
-
-  #addCold(cold: ColdPage): void {
-    this.#cold ??= new Map()
-    this.#cold.set(cold.pageNumber, cold)
-    this.coldCount++
-    this.#pool.usedSize += cold.usedSize
-  }
-
-  #removeCold(cold: ColdPage): void {
-    cold.isOver = true
-    this.#cold!.delete(cold.pageNumber)
-    this.coldCount--
-    this.#pool.usedSize -= cold.usedSize
-  }
-}
-
-/** Sets the bits of `count` places from index `first` on. */
-function markReady(ready: Uint32Array, first: number, count: number): void {
-  for (let index = first, end = first + count; index < end; ) {
-    const bits = Math.min(32 - (index & 31), end - index)
-    ready[index >> 5] |= (bits === 32 ? -1 : (1 << bits) - 1) << (index & 31)
-    index += bits
   }
 }

@@ -8,6 +8,8 @@
  * `size` 0 means that nothing is there. Most queues are short: a page begins with room for 64 places and grows
  * when a place beyond it is used.
  */
+import assert from 'node:assert'
+
 export const pageBits = 10
 export const pageSize = 1 << pageBits
 const firstCapacity = 64
@@ -45,6 +47,50 @@ export class Page {
     this.ids = new Float64Array(capacity)
   }
 
+  /** `count` places from index `first` on become ready. */
+  setReady(first: number, count: number): void {
+    const { ready } = this
+    for (let index = first, end = first + count; index < end; ) {
+      const bits = Math.min(32 - (index & 31), end - index)
+      ready[index >> 5] |= maskOf(bits) << (index & 31)
+      index += bits
+    }
+    this.readyCount += count
+  }
+
+  /** `count` ready places from index `first` on are so no longer. */
+  clearReady(first: number, count: number): void {
+    const { ready } = this
+    for (let index = first, end = first + count; index < end; ) {
+      const bits = Math.min(32 - (index & 31), end - index)
+      ready[index >> 5] &= ~(maskOf(bits) << (index & 31))
+      index += bits
+    }
+    this.readyCount -= count
+  }
+
+  /** Counts anew what it holds, and adds it to `sum`; only so many of its places have been used. */
+  measure(usedCount: number, sum: { ready: number; live: number; readySize: number; liveSize: number }): void {
+    let ready = 0
+    let live = 0
+    for (let index = 0; index < this.ids.length; index++) {
+      const size = index < usedCount ? this.words[(index << 2) + 2]! : 0
+      if ((this.ready[index >> 5]! & (1 << (index & 31))) !== 0) {
+        assert(size > 0, `place ${index} is ready and empty`)
+        assert((this.words[(index << 2) + 3]! & (Meta.unsettled | Meta.delayed)) === 0, `place ${index} is ready and away`)
+        ready++
+        sum.readySize += size
+      }
+      if (size > 0) live++
+      sum.liveSize += size
+    }
+    assert.equal(ready, this.readyCount)
+    assert.equal(live, this.liveCount)
+    for (let w = 0; w < this.readyFrom; w++) assert.equal(this.ready[w], 0)
+    sum.ready += ready
+    sum.live += live
+  }
+
   /** Takes over the columns of a larger page, which gets the smaller ones. */
   swapColumns(larger: Page): void {
     const { words, ids } = this
@@ -55,6 +101,10 @@ export class Page {
     larger.words = words
     larger.ids = ids
   }
+}
+
+function maskOf(bits: number): number {
+  return bits === 32 ? -1 : (1 << bits) - 1
 }
 
 /** Pages that were emptied, for the next queue that needs one; whole pages only, so that short queues stay small. */

@@ -20,6 +20,8 @@ import type { ColdPage } from './cold-page.js'
 import { ConsumerRing } from './consumer-ring.js'
 import { isCold, Lane } from './lane.js'
 import { Meta, type Page, type PagePool, pageSize } from './page.js'
+import { QueueCounters } from './queue-counters.js'
+import { eachPersistent, placeFrom, releaseAll, type VisitMessage } from './walks.js'
 
 /** How many messages a consumer among several gets at a time, at most: enough to share the cost of a frame. */
 const shareMax = 64
@@ -52,21 +54,6 @@ export interface QueueHome {
   expiryDue(queue: Queue, now: number): void
 }
 
-/** Since the start: published + restored = ready + unsettled + delayed + acked + rejected + purged + lost + those that were sent in mode none. */
-export interface QueueCounters {
-  published: number
-  /** Were there at the start. */
-  restored: number
-  delivered: number
-  acked: number
-  requeued: number
-  retried: number
-  rejected: number
-  purged: number
-  /** Should have been in the log and were not. */
-  lost: number
-}
-
 export class Queue implements Timed, DeliverySource {
   /** The timer value of `expiresMs`; a retry has its place instead. */
   static readonly expiry = -1
@@ -82,17 +69,7 @@ export class Queue implements Timed, DeliverySource {
   readonly consumers = new ConsumerRing()
   /** Of `consumers`, those that are not a GET. */
   consumerCount = 0
-  readonly counters: QueueCounters = {
-    published: 0,
-    restored: 0,
-    delivered: 0,
-    acked: 0,
-    requeued: 0,
-    retried: 0,
-    rejected: 0,
-    purged: 0,
-    lost: 0,
-  }
+  readonly counters = new QueueCounters()
   unsettledCount = 0
   unsettledSize = 0
   delayedCount = 0
@@ -197,7 +174,7 @@ export class Queue implements Timed, DeliverySource {
         consumer.receiver.got(consumer, true)
       }
     }
-    if (lane.coldCount > 0 && !this.isReading) this.#wantPages()
+    if (lane.coldCount > 0 && !this.isReading && this.consumers.someIsActive()) this.#home.wanted(this)
   }
 
   /** Settles a delivery with one of `Outcome`. `delayMs` below 0 means the back-off. */
@@ -281,15 +258,7 @@ export class Queue implements Timed, DeliverySource {
       if (consumer.once) consumer.receiver.got(consumer, false)
       else consumer.receiver.ended(consumer, 'queue-deleted')
     }
-    for (let place = this.#lane.seek(0); place >= 0; place = this.#lane.seek(place + 1)) {
-      const words = this.#lane.page(place)!.words
-      const at = (place & (pageSize - 1)) << 2
-      if ((words[at + 3]! & (Meta.unsettled | Meta.delayed)) === 0) this.#lane.take(place)
-      this.#slabs.release(words[at]!, words[at + 2]!)
-      this.#lane.remove(place)
-    }
-    for (let cold = this.#lane.nextCold(0); cold !== undefined; cold = this.#lane.nextCold(cold.pageNumber))
-      this.#lane.forget(cold, this.#slabs)
+    releaseAll(this.#lane, this.#slabs)
     this.deleted = true
     return readyCount
   }
@@ -312,7 +281,7 @@ export class Queue implements Timed, DeliverySource {
 
   /** Whether its consumers, if they can take anything, have to wait for a cold page. */
   get isWaitingForPage(): boolean {
-    return this.#lane.firstReady() === isCold && this.#canAnybodyTake()
+    return this.#lane.firstReady() === isCold && this.consumers.someCanTake(1)
   }
 
   pageForCold(cold: ColdPage): Page {
@@ -353,7 +322,7 @@ export class Queue implements Timed, DeliverySource {
   /** Takes back those of `count` consecutive messages that nobody has been given: their publisher is told that they were refused. */
   withdraw(firstId: number, count: number): void {
     const lane = this.#lane
-    for (let place = this.#placeFrom(firstId); place >= 0; place = lane.seek(place + 1)) {
+    for (let place = placeFrom(lane, firstId); place >= 0; place = lane.seek(place + 1)) {
       const page = lane.page(place)!
       const index = place & (pageSize - 1)
       if (page.ids[index] >= firstId + count) return
@@ -367,28 +336,8 @@ export class Queue implements Timed, DeliverySource {
   }
 
   /** Calls `visit` for each persistent message from `fromId` on that is in memory: those that are not synced are. */
-  eachPersistent(fromId: number, visit: (slab: number, offset: number, size: number, id: number) => void): void {
-    const lane = this.#lane
-    for (let place = this.#placeFrom(fromId); place >= 0; place = lane.seek(place + 1)) {
-      const { words, ids } = lane.page(place)!
-      const index = place & (pageSize - 1)
-      const at = index << 2
-      if ((words[at + 3] & Meta.persistent) !== 0) visit(words[at], words[at + 1], words[at + 2], ids[index])
-    }
-  }
-
-  /** The first place of a message in memory whose id is not below `id`, or -1. Ids rise with places. */
-  #placeFrom(id: number): number {
-    const lane = this.#lane
-    let low = 0
-    let high = lane.nextPlace
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2)
-      const place = lane.seek(middle)
-      if (place < 0 || lane.page(place)!.ids[place & (pageSize - 1)] >= id) high = middle
-      else low = place + 1
-    }
-    return lane.seek(low)
+  eachPersistent(fromId: number, visit: VisitMessage): void {
+    eachPersistent(this.#lane, fromId, visit)
   }
 
   /** The first place at or behind `from` that holds a message, or -1. */
@@ -396,21 +345,9 @@ export class Queue implements Timed, DeliverySource {
     return this.#lane.seek(from)
   }
 
-  /** Copies the record of a place out of a sparse slab; false if it lies well where it is. */
-  moveFromSparse(place: number): boolean {
-    const slabs = this.#slabs
-    const { words } = this.#lane.page(place)!
-    const at = (place & (pageSize - 1)) << 2
-    const slab = words[at]
-    if (!slabs.isSparse(slab)) return false
-    const offset = words[at + 1]
-    const size = words[at + 2]
-    slabs.append(slabs.buffer(slab), offset, offset + size)
-    slabs.retain(slabs.slab, size)
-    words[at] = slabs.slab
-    words[at + 1] = slabs.offset
-    slabs.release(slab, size)
-    return true
+  /** The page of a place that `seek` has found. */
+  page(place: number): Page {
+    return this.#lane.page(place)!
   }
 
   invariants(): void {
@@ -423,23 +360,10 @@ export class Queue implements Timed, DeliverySource {
     assert(unsettled <= this.unsettledCount, 'a consumer holds no more than the queue has given')
     assert.equal(this.readyCount + this.unsettledCount + this.delayedCount, this.#lane.liveCount)
     const place = this.isDirty ? -1 : this.#lane.firstReady()
-    if (place === isCold) assert(this.isReading || !this.#canAnybodyTake(), 'somebody waits for a page that nobody reads')
+    if (place === isCold) assert(this.isReading || !this.consumers.someCanTake(1), 'somebody waits for a page that nobody reads')
     if (place >= 0) {
       const size = this.#lane.page(place)!.words[((place & (pageSize - 1)) << 2) + 2]!
       for (const consumer of this.consumers) assert(!consumer.canTake(size), 'nobody waits while something is ready')
-    }
-  }
-
-  #canAnybodyTake(): boolean {
-    for (const consumer of this.consumers) if (consumer.canTake(1)) return true
-    return false
-  }
-
-  #wantPages(): void {
-    for (const consumer of this.consumers) {
-      if (consumer.unsettledCount === 0 && !consumer.canTake(1)) continue
-      this.#home.wanted(this)
-      return
     }
   }
 

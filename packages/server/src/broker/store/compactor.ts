@@ -8,6 +8,7 @@
  * It walks the queues with a cursor, a bounded number of places at a time, and only while so much memory is sparse that the
  * walk is worth it. What a write under way reads stays where it is: it is pinned, and the place is all that moves.
  */
+import { pageSize } from '../queues/page.js'
 import type { Queue } from '../queues/queue.js'
 import { type Slabs, slabSize } from './slabs.js'
 
@@ -64,9 +65,24 @@ export class Compactor {
         this.#queue = undefined
         return left
       }
-      if (queue.moveFromSparse(place)) this.movedCount++
+      this.#move(queue.page(place).words, (place & (pageSize - 1)) << 2)
       this.#place = place + 1
     }
     return 0
+  }
+
+  /** Copies a record out of its slab, if that is sparse; where it lies stands in `words` at `at`. */
+  #move(words: Uint32Array, at: number): void {
+    const slabs = this.#slabs
+    const slab = words[at]
+    if (!slabs.isSparse(slab)) return
+    const offset = words[at + 1]
+    const size = words[at + 2]
+    slabs.append(slabs.buffer(slab), offset, offset + size)
+    slabs.retain(slabs.slab, size)
+    words[at] = slabs.slab
+    words[at + 1] = slabs.offset
+    slabs.release(slab, size)
+    this.movedCount++
   }
 }
