@@ -215,7 +215,7 @@ export const faults: readonly PlantedFault[] = [
     file: 'server/dist/storage/local/chain.js',
     find: 'epoch === this.#epoch && number > this.#number',
     put: 'true',
-    checks: ['damage', 'exception', 'invented', 'lost', 'names', 'recovery', 'twice'],
+    checks: ['damage', 'exception', 'identity', 'invented', 'lost', 'names', 'recovery', 'twice'],
   },
   {
     room: 'log, torn tail',
@@ -290,6 +290,11 @@ export const faults: readonly PlantedFault[] = [
     checks: ['redelivered'],
   },
 ]
+
+/** Of what is kept: the journal, the log, recovery, and what is promised when they have done their part. */
+export const faultsOfKeeping: readonly PlantedFault[] = faults.filter(
+  ({ room }) => /^(log|storage), /.test(room) || ['session, confirm', 'session, answers', 'queues, after a restart'].includes(room),
+)
 
 export interface Found {
   readonly fault: PlantedFault
