@@ -34,7 +34,8 @@ export async function backup(args: readonly string[], io: Io): Promise<number> {
     source = (options.data as string | undefined) ?? (io.env.WAYBILL_DATA || './waybill-data')
     found = await backupData(source, target)
   } catch (error) {
-    const isExpected = error instanceof UsageProblem || (error instanceof Error && ['DiskError', 'DataFormatError'].includes(error.name))
+    const names = ['DiskError', 'DataFormatError', 'SnapshotProblem']
+    const isExpected = error instanceof UsageProblem || (error instanceof Error && names.includes(error.name))
     if (!isExpected) throw error
     io.stderr.write(`${error.message}\n`)
     return 2

@@ -39,7 +39,8 @@ export async function inspect(args: readonly string[], io: Io): Promise<number> 
     isJson = options.json === true
     found = await inspectData(words[0] ?? './waybill-data')
   } catch (error) {
-    const isExpected = error instanceof UsageProblem || (error instanceof Error && ['DiskError', 'DataFormatError'].includes(error.name))
+    const names = ['DiskError', 'DataFormatError', 'SnapshotProblem']
+    const isExpected = error instanceof UsageProblem || (error instanceof Error && names.includes(error.name))
     if (!isExpected) throw error
     io.stderr.write(`${error.message}\n`)
     return 2

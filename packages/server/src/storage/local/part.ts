@@ -8,6 +8,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { readU32, writeU32 } from '@waybill/protocol'
+import { DataFormatError } from './format-error.js'
 
 const format = 1
 const headerSize = 16
@@ -21,8 +22,8 @@ export function frameParts(parts: readonly Uint8Array[]): Uint8Array[] {
   return framed
 }
 
-/** The parts of a file, or what is wrong with it. */
-export function readParts(bytes: Uint8Array): readonly Uint8Array[] | string {
+/** The parts of the file `name`, or what is wrong with it. Throws DataFormatError when a newer version has written one. */
+export function readParts(bytes: Uint8Array, name: string): readonly Uint8Array[] | string {
   const parts: Uint8Array[] = []
   for (let at = 0; ; ) {
     if (bytes.length - at < headerSize) return `it ends at ${bytes.length}, in the middle`
@@ -30,6 +31,7 @@ export function readParts(bytes: Uint8Array): readonly Uint8Array[] | string {
     const to = at + headerSize + size
     if (to > bytes.length) return `the part at ${at} is longer than the file`
     if (crc32(bytes.subarray(at + 8, to)) !== readU32(bytes, at + 4)) return `the part at ${at} is not what was written`
+    if (bytes[at + 8] > format) throw new DataFormatError(`a part of ${name}`, bytes[at + 8], format)
     if (bytes[at + 8] !== format) return `the part at ${at} has format ${bytes[at + 8]}, and this version reads ${format}`
     if (readU32(bytes, at + 12) !== parts.length) return `the part at ${at} belongs elsewhere`
     if (bytes[at + 9] === Kind.end) return to === bytes.length ? parts : `something follows the end at ${at}`

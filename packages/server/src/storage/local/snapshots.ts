@@ -30,7 +30,10 @@ export interface SnapshotSearch {
   readonly damage: readonly SnapshotDamage[]
 }
 
-/** The newest snapshot of which one copy is whole; and all copies that were looked at and are not, or are not there. */
+/**
+ * The newest snapshot of which one copy is whole; and all copies that were looked at and are not, or are not there. Throws DataFormatError when a newer
+ * version has written one.
+ */
 export function findSnapshot(disk: Disk): SnapshotSearch {
   const damage: SnapshotDamage[] = []
   const there = new Set(disk.list())
@@ -49,13 +52,13 @@ export function findSnapshot(disk: Disk): SnapshotSearch {
   return { newest: undefined, damage }
 }
 
-/** The parts, or what is wrong. */
+/** The parts, or what is wrong. Throws DataFormatError when a newer version has written one. */
 export function readCopy(disk: Disk, name: string): readonly Uint8Array[] | string {
   const file = disk.open(name)
   try {
     const bytes = new Uint8Array(file.size)
     const count = readPatiently(file, bytes, 0)
-    return readParts(bytes.subarray(0, count))
+    return readParts(bytes.subarray(0, count), name)
   } finally {
     file.close()
   }

@@ -3,7 +3,7 @@ import type { Log, LogReplay } from '../../../dist/ports/log.js'
 import { SimDisk } from '../../../dist/sim/disk.js'
 import { Random } from '../../../dist/sim/random.js'
 import { type LocalLogOptions, openLocalLog } from '../../../dist/storage/local/index.js'
-import { manifestName, segmentName } from '../../../dist/storage/local/names.js'
+import { manifestName, segmentName, snapshotCopies, snapshotName } from '../../../dist/storage/local/names.js'
 import { later } from '../../stage/later.js'
 import { PaperDisk } from '../../stage/paper-disk.js'
 
@@ -44,6 +44,29 @@ t.test('opening - data that a newer version wrote are refused, and nothing is ch
     message: 'waybill.json has format 2, and this version reads up to 1: open the data with the version that wrote them, or a newer one',
   })
   t.strictSame(disk.files, before)
+})
+
+t.test('opening - a newer version is known by its blocks and snapshots too, whatever waybill.json says', async (t) => {
+  const disk = new PaperDisk(later)
+  const log = await openLocalLog(disk, options)
+  log.append([Buffer.alloc(7_000, 1)], 'sync')
+  await new Promise((resolve) => log.saveSnapshot({ through: log.progress().written, parts: [Buffer.from('a part')] }, resolve))
+  await closed(log)
+  const snapshots = snapshotCopies.map((copy) => snapshotName(1, copy))
+  for (const name of [segmentName(1), ...snapshots]) {
+    const copy = disk.copy()
+    // Blocks before a snapshot are not looked at.
+    if (name === segmentName(1)) for (const snapshot of snapshots) copy.remove(snapshot)
+    const bytes = Buffer.from(copy.files.get(name)!)
+    const size = bytes.readUInt32BE(0) + (name === segmentName(1) ? 0 : 16)
+    bytes[8] = 2
+    bytes.writeUInt32BE(crc32(bytes.subarray(8, size)), 4)
+    copy.files.set(name, bytes)
+    const before = new Map(copy.files)
+    const message = new RegExp(`of ${name} has format 2, and this version reads up to 1: open the data with the version that wrote them`)
+    await t.rejects(openLocalLog(copy, options), { code: 'DATA_FORMAT', message }, name)
+    t.strictSame(copy.files, before, 'nothing is changed')
+  }
 })
 
 t.test('opening - older data are brought to the present format, a step that was cut is done again', async (t) => {
@@ -181,13 +204,13 @@ function withFormat(disk: PaperDisk, format: number): PaperDisk {
 /** With the checksum that belongs to it. */
 function signed(text: string): Buffer {
   const plain = `${text.slice(0, text.indexOf(',"check"'))}}`
-  return Buffer.from(`${plain.slice(0, -1)},"check":"${crc32(plain).toString(16).padStart(8, '0')}"}\n`)
+  return Buffer.from(`${plain.slice(0, -1)},"check":"${crc32(Buffer.from(plain)).toString(16).padStart(8, '0')}"}\n`)
 }
 
 /** Bit by bit, so that it is not ours that says what is right. */
-function crc32(text: string): number {
+function crc32(bytes: Uint8Array): number {
   let sum = 0xffff_ffff
-  for (const byte of Buffer.from(text)) {
+  for (const byte of bytes) {
     sum ^= byte
     for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (0xedb8_8320 & -(sum & 1))
   }
