@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { UserAuthenticator } from './auth/authenticator.js'
+import { keptSizeMax } from './broker/durable.js'
 import { type BrokerOptions, completeConfig, type Config } from './config/config.js'
 import { readTls } from './config/tls.js'
 import { type Listener, listen } from './host/listener.js'
@@ -15,6 +16,7 @@ import { type EmbeddedConnection, embed } from './host/memory-transport.js'
 import { nodeClock } from './host/node-clock.js'
 import { nodeEntropy } from './host/node-entropy.js'
 import { nodeMachine } from './host/node-machine.js'
+import { limitsFor } from './limits.js'
 import { makeLogger } from './log.js'
 import { type BrokerData, type OpenData, openData } from './open-data.js'
 import type { Clock } from './ports/clock.js'
@@ -53,11 +55,16 @@ export async function createBroker(options: BrokerOptions | Config = {}): Promis
   const clock = nodeClock()
   const log = loggerOf(config, options.log === undefined, clock)
   const data = config.data === false ? undefined : await openData(config.data, clock, log)
+  const limits = limitsFor(keptSizeMax(data?.store.state.hosts ?? []), config.limits)
+  if (limits.frameSizeMax > config.limits.frameSizeMax) {
+    const message = `frames of up to ${limits.frameSizeMax} bytes are announced, more than frameSizeMax (${config.limits.frameSizeMax}): such messages are kept`
+    log('warn', 'configuration', { message })
+  }
   const turn = new Turn({
     clock,
     entropy: nodeEntropy,
     log,
-    limits: config.limits,
+    limits,
     authenticator: authenticatorOf(config, clock),
     virtualHosts: config.vhosts,
     version,

@@ -85,6 +85,14 @@ export function limitsWith(given: Partial<Limits>, memorySize: number, diskSize 
   return limits
 }
 
+/**
+ * The limits of a broker that goes on with messages of up to `keptSize` bytes, which may be more than it takes now: it is to deliver them, so its frames are as
+ * large as they need.
+ */
+export function limitsFor(keptSize: number, limits: Limits): Limits {
+  return { ...limits, frameSizeMax: Math.max(limits.frameSizeMax, keptSize + frameRoomSize) }
+}
+
 export interface LimitProblem {
   readonly name: LimitName
   /** What it must be instead, and why. */

@@ -22,8 +22,8 @@ function directory(t: { teardown(end: () => void): void }): string {
   return path
 }
 
-async function started(data: string | false, log: Entry[] = []) {
-  const broker = await createBroker({ listen: false, data, log: (entry) => log.push(entry) })
+async function started(data: string | false, log: Entry[] = [], limits = {}) {
+  const broker = await createBroker({ listen: false, data, limits, log: (entry) => log.push(entry) })
   const connection = await connect(broker, { recovery: false, log: () => {} })
   return { broker, connection, log }
 }
@@ -61,6 +61,29 @@ t.test('data directory - what was confirmed is there after an end in order, flag
   )
   t.ok(messages.every(({ redelivered }) => redelivered))
   t.ok(messages.every(({ id }) => id.startsWith(`${first.broker.data!.log}-`)))
+  await second.connection.close()
+  await second.broker.close()
+})
+
+t.test('data directory - what was taken is delivered when less is taken now', async (t) => {
+  const data = directory(t)
+  const first = await started(data)
+  await first.connection.declareQueue('large')
+  for (const size of [200_000, 100, 300_000]) await first.connection.sendToQueue('large', Buffer.alloc(size, 'x'))
+  await first.connection.close()
+  await first.broker.close()
+
+  const second = await started(data, [], { messageSizeMax: 50_000 })
+  t.match(
+    second.log.filter(({ event }) => event === 'configuration'),
+    [{ level: 'warn', message: /frames of up to \d+ bytes are announced, more than frameSizeMax \(115536\)/ }],
+  )
+  await t.rejects(second.connection.sendToQueue('large', Buffer.alloc(60_000)), { code: 'MESSAGE_TOO_LARGE' })
+  const messages = await taken(second.connection, 'large', 3)
+  t.same(
+    messages.map(({ body }) => body.length),
+    [200_000, 100, 300_000],
+  )
   await second.connection.close()
   await second.broker.close()
 })

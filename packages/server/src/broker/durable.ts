@@ -1,6 +1,7 @@
 /**
  * What outlives the process, as plain data: how it stands in the log and in a snapshot, and what a broker is restored from.
  */
+import { recordHeaderSize } from '@waybill/protocol'
 
 export interface ExchangeJson {
   readonly name: string
@@ -44,6 +45,17 @@ export interface KeptRun {
 
 export interface DurableQueue extends QueueJson {
   readonly runs: readonly KeptRun[]
+}
+
+/** No record in any queue is larger. Of several messages that lie together only the sum is known: then it may be said too large, by less than `keptRunSizeMax`. */
+export function keptSizeMax(hosts: readonly DurableHost[]): number {
+  let most = 0
+  for (const { queues } of hosts) {
+    for (const { runs } of queues) {
+      for (const { count, size } of runs) most = Math.max(most, size - (count - 1) * recordHeaderSize)
+    }
+  }
+  return most
 }
 
 export interface DurableHost {
