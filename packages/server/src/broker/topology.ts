@@ -21,7 +21,7 @@ export function declareExchange(broker: Broker, { host }: Asker, name: string, o
   if (name === '') return new Refusal('forbidden', 'the default exchange is there and cannot be declared')
   const there = host.exchange(name)
   if (there !== undefined) return differences('exchange', name, { ...options }, { ...there.options }) ?? { created: false }
-  if (broker.exchangeCount >= broker.limits.exchangeCount) return full('exchangeCountMax', broker.exchangeCount)
+  if (broker.exchangeCount >= broker.limits.exchangeCount) return full('exchangeCount', broker.exchangeCount, broker.limits.exchangeCount)
   host.addExchange(name, options)
   return { created: true }
 }
@@ -59,7 +59,8 @@ export function bind(broker: Broker, asker: Asker, request: BindingRequest): { c
   const ends = findEnds(broker, asker, request)
   if (ends instanceof Refusal) return ends
   const { host } = asker
-  if (broker.bindingCount >= broker.limits.bindingCount && !isBound(ends)) return full('bindingCountMax', broker.bindingCount)
+  if (broker.bindingCount >= broker.limits.bindingCount && !isBound(ends))
+    return full('bindingCount', broker.bindingCount, broker.limits.bindingCount)
   const created = host.bind(ends.source, ends.binding)
   return { created, bindingCount: host.bindingsTo(ends.binding.target) }
 }
@@ -90,7 +91,7 @@ export function declareQueue(broker: Broker, { host, connection }: Asker, name: 
     there.usedAt = broker.now
     return queueAnswer(there, false)
   }
-  if (broker.queueCount >= broker.limits.queueCount) return full('queueCountMax', broker.queueCount)
+  if (broker.queueCount >= broker.limits.queueCount) return full('queueCount', broker.queueCount, broker.limits.queueCount)
   const queue = broker.makeQueue(host, name === '' ? broker.queueName() : name, options, options.exclusive ? connection : 0)
   return queueAnswer(queue, true)
 }
@@ -184,8 +185,8 @@ function differences(what: string, name: string, wanted: Record<string, unknown>
   return new Refusal('preconditionFailed', `${what} '${name}' is there with other options: ${words.join('; ')}`, { differences: found })
 }
 
-function full(limit: string, there: number): Refusal {
-  return new Refusal('limitExceeded', `the broker has ${there} and its limit ${limit} is reached; the configuration can raise it`, {
-    limit,
-  })
+/** There may be more than the limit allows: those from before it was lowered. */
+function full(limit: 'exchangeCount' | 'bindingCount' | 'queueCount', there: number, most: number): Refusal {
+  const message = `the broker has ${there}, and the limit ${limit} allows ${most}; the configuration can raise it`
+  return new Refusal('limitExceeded', message, { limit: `${limit}Max` })
 }

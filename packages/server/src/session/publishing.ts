@@ -60,6 +60,9 @@ const Verdict = { good: 0, alike: 1 } as const
 /** A channel keeps room for as many between frames. */
 const recordsIdle = 4096
 
+/** So many ways, in one frame, are worth looking for together. */
+const scatteredFrom = 8
+
 /** A message for more queues than this is looked at for memory by itself: its places cost more than its bytes. */
 const wideFrom = 16
 
@@ -80,6 +83,8 @@ export class Publishing implements CreditHolder {
   /** Of the records of the frame at hand, and the size of each. */
   #verdicts = noVerdicts
   #sizes = noSizes
+  /** Whether most of them go other ways than the one before: see RouteCache.lookAhead. */
+  #isScattered = false
   #lastRoute: Route | undefined
   #lastRefusal: string | undefined
 
@@ -170,13 +175,17 @@ export class Publishing implements CreditHolder {
     let refusedCount = 0
     let at = from
     let previous = -1
+    let otherCount = 0
     for (let i = 0; i < count; i++) {
       if (to - at < recordHeaderSize) return -1
       const size = 4 + view.getUint32(at)
       if (size < recordHeaderSize || size > to - at) return -1
       sizes[i] = size
       let verdict: number = Verdict.alike
-      if (previous < 0 || !isAlike(view, previous, at, size)) verdict = checkRecordParts(bytes, at, to)
+      if (previous < 0 || !isAlike(view, previous, at, size)) {
+        verdict = checkRecordParts(bytes, at, to)
+        otherCount++
+      }
       if (frameCode !== 0) verdict = frameCode
       else if (size > messageSizeMax) verdict = ErrorCode.messageTooLarge.code
       else if (leftCount <= 0 || size > left) verdict = ErrorCode.creditExceeded.code
@@ -189,6 +198,7 @@ export class Publishing implements CreditHolder {
       } else previous = at
       at += size
     }
+    this.#isScattered = otherCount >= scatteredFrom && otherCount * 2 > count
     return at === to ? refusedCount : -1
   }
 
@@ -272,8 +282,16 @@ export class Publishing implements CreditHolder {
     const end = start + to - from
     const verdicts = this.#verdicts
     const sizes = this.#sizes
+    const { routes } = host
+    const isScattered = this.#isScattered
+    let aheadFrom = index
+    let aheadEnd = index
     for (let at = start, i = index; at < end; ) {
-      const route = broker.route(host, buffer, at)
+      if (isScattered && i >= aheadEnd) {
+        aheadFrom = i
+        aheadEnd = i + routes.lookAhead(buffer, at, end, sizes, i)
+      }
+      const route = (isScattered ? routes.ahead[i - aheadFrom] : undefined) ?? broker.route(host, buffer, at)
       let code = this.#routeCode(route, flags, buffer, at)
       const isWide = route.queues.length > wideFrom
       if (code === 0 && isWide && credit.isFull) code = ErrorCode.resourceExhausted.code

@@ -33,6 +33,9 @@ const probeCountMax = 16
 const wordCountMax = 1 + Math.ceil(510 / 4)
 const serialMax = 0x7fffffff
 
+/** Records whose routes are looked for together. */
+const aheadMax = 64
+
 export class RouteCache<R> {
   readonly #routeCountMax: number
   readonly #wordCountMax: number
@@ -51,6 +54,11 @@ export class RouteCache<R> {
   readonly #names = new Int32Array(wordCountMax)
   #namesCount = 0
   #hash = 0
+  /** What `lookAhead` has found. */
+  readonly ahead: (R | undefined)[] = new Array<R | undefined>(aheadMax).fill(undefined)
+  /** Of the records that it looks at: where they begin; the hash of each, then the index of its route or -1. */
+  readonly #aheadAts = new Float64Array(aheadMax)
+  readonly #aheadIndexes = new Int32Array(aheadMax)
   /** Index of the route that was found or set last, or -1. It is the latest of its names: an older one may have lost its slot. */
   #last = -1
 
@@ -75,12 +83,37 @@ export class RouteCache<R> {
 
   /** The route of the record that begins at `at`, if it is known. */
   get(bytes: Uint8Array, at: number): R | undefined {
-    if (this.#last >= 0 && this.#isLast(bytes, at)) return this.#routes[this.#last]
+    if (this.#last >= 0 && this.#hasNames(this.#last, bytes, at)) return this.#routes[this.#last]
     this.#read(bytes, at)
     const index = this.#find()
     if (index < 0) return undefined
     this.#last = index
     return this.#routes[index]
+  }
+
+  /**
+   * Looks for the routes of records that stand one behind another from `at` to `end`, as many as `ahead` has room for; the size of each stands in `sizes`,
+   * from index `from` on. Returns how many those are; in `ahead` there is undefined for one that has to be asked for with `get`.
+   *
+   * Each step is done for all records before the next step is. Thousands of routes do not fit into the cache of a processor: so it waits for many of
+   * them at once, where `get` after `get` waits for one after another.
+   */
+  lookAhead(bytes: Uint8Array, at: number, end: number, sizes: Uint32Array, from: number): number {
+    const ats = this.#aheadAts
+    const indexes = this.#aheadIndexes
+    let count = 0
+    for (let next = at; next < end && count < aheadMax; next += sizes[from + count++]) {
+      ats[count] = next
+      indexes[count] = this.#hashOf(bytes, next)
+    }
+    for (let i = 0; i < count; i++) indexes[i] = this.#indexOf(indexes[i])
+    // What the first word of the names is, is seen again below; here it is made to come near.
+    for (let i = 0; i < count; i++) if (indexes[i] >= 0 && !this.#hasSizes(indexes[i], bytes, ats[i])) indexes[i] = -1
+    for (let i = 0; i < count; i++) {
+      const index = indexes[i]
+      this.ahead[i] = index >= 0 && this.#hasNames(index, bytes, ats[i]) ? this.#routes[index] : undefined
+    }
+    return count
   }
 
   /** Remembers the route of the record that begins at `at`. */
@@ -132,10 +165,10 @@ export class RouteCache<R> {
     assert(filed <= this.#routes.length)
   }
 
-  /** Whether the record has the names that were found last: then nothing needs to be hashed. */
-  #isLast(bytes: Uint8Array, at: number): boolean {
+  /** Whether the record has the names of a route. */
+  #hasNames(index: number, bytes: Uint8Array, at: number): boolean {
     const words = this.#words
-    let word = this.#starts[this.#last]!
+    let word = this.#starts[index]!
     const sizes = bytes[at + 6]! | (bytes[at + 7]! << 8)
     if (words[word] !== sizes) return false
     let i = at + 16
@@ -144,6 +177,37 @@ export class RouteCache<R> {
       if (words[++word] !== (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24))) return false
     }
     return i === end || words[word + 1] === tail(bytes, i, end)
+  }
+
+  #hasSizes(index: number, bytes: Uint8Array, at: number): boolean {
+    return this.#words[this.#starts[index]] === (bytes[at + 6] | (bytes[at + 7] << 8))
+  }
+
+  /** The hash that `#read` finds. */
+  #hashOf(bytes: Uint8Array, at: number): number {
+    const sizes = bytes[at + 6]! | (bytes[at + 7]! << 8)
+    let hash = Math.imul(this.#seed ^ sizes, 0x9e3779b1)
+    let i = at + 16
+    const end = i + (sizes & 255) + (sizes >> 8)
+    for (; i + 4 <= end; i += 4) {
+      const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
+      hash = Math.imul(hash ^ (hash >>> 15) ^ word, 0x85ebca6b)
+    }
+    if (i < end) hash = Math.imul(hash ^ (hash >>> 15) ^ tail(bytes, i, end), 0x85ebca6b)
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+    return hash ^ (hash >>> 16)
+  }
+
+  /** Index of the first route with this hash, or -1. */
+  #indexOf(hash: number): number {
+    const slots = this.#slots
+    for (let probe = 0; probe < probeCountMax; probe++) {
+      const slot = ((hash + probe) & this.#slotMask) << 1
+      const index = slots[slot + 1]! - this.#base
+      if (index < 0) return -1
+      if (slots[slot] === hash) return index
+    }
+    return -1
   }
 
   /** Takes the names of the record into words, and their hash. */

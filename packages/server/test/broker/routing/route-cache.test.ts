@@ -68,6 +68,41 @@ t.test('route cache - what is behind the names does not matter', async (t) => {
   t.equal(cache.get(bytes, at), 'orders|new')
 })
 
+t.test('route cache - looking ahead finds what asking for each finds, and what it does not find is asked for', async (t) => {
+  let foundCount = 0
+  let knownCount = 0
+  await forSeeds(t, 30, (random) => {
+    const cache = new RouteCache<string>({ seed: random.below(1e9) })
+    const name = (count: number) => 'k'.repeat(random.below(7)) + random.below(count)
+    for (let round = 0; round < 20; round++) {
+      for (let count = random.below(40); count > 0; count--) setOn(cache, name(3), name(20))
+      const names = Array.from({ length: 1 + random.below(150) }, () => [name(3), name(20)] as const)
+      const records = names.map(([exchange, key]) => record(exchange, key).bytes)
+      const from = random.below(3)
+      const sizes = Uint32Array.from([...new Array<number>(from).fill(0), ...records.map(({ length }) => length)])
+      const bytes = Buffer.concat([Buffer.alloc(11), ...records])
+      let next = 0
+      for (let at = 11; at < bytes.length; ) {
+        const count = cache.lookAhead(bytes, at, bytes.length, sizes, from + next)
+        assert(count > 0)
+        for (let i = 0; i < count; i++, next++) {
+          const [exchange, key] = names[next]!
+          const known = cache.get(bytes, at)
+          const found = cache.ahead[i]
+          if (known !== undefined) assert.equal(known, `${exchange}|${key}`)
+          assert(found === undefined || found === known, `${found} was found for ${exchange}|${key}`)
+          if (known !== undefined) knownCount++
+          if (found !== undefined) foundCount++
+          at += records[next]!.length
+        }
+      }
+      assert.equal(next, names.length)
+      if (random.chance(0.2)) cache.bump()
+    }
+  })
+  t.ok(knownCount > 1_000 && foundCount === knownCount, `${foundCount} of ${knownCount} were found`)
+})
+
 t.test('route cache - bump forgets everything, the last one seen too', async (t) => {
   const cache = new RouteCache<string>()
   setOn(cache, 'orders', 'a')
