@@ -34,6 +34,7 @@ t.test('limit exchangeCountMax - of the broker, and declaring one that is there 
   t.match(declare('a'), { created: true })
   t.match(declare('b'), { created: true })
   t.match(declare('c'), refusal('exchangeCountMax'))
+  t.match(declare('c'), { message: 'the broker has 2, and the limit exchangeCount allows 2; the configuration can raise it' })
   t.match(declare('b'), { created: false })
   peer.request('DELETE_EXCHANGE', 1, { exchange: 'a' })
   t.match(declare('c'), { created: true })
