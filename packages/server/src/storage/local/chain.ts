@@ -294,11 +294,15 @@ class ChainFinder {
     }
   }
 
+  /** What was begun behind the last block may be in the segment that follows, if it was to be the first there. */
   #lookBehind(last: Stretch | undefined, segments: readonly Segment[]): void {
-    const segment = last?.segment ?? segments[0]
-    if (segment === undefined) return
-    const at = last?.to ?? (segment.id === this.#start.segment ? this.#start.at : 0)
-    if (!new BlockCursor(segment.file).isBlank(at)) this.#tear(segment, at, 'the write that was begun here was cut')
+    for (const segment of segments) {
+      if (last !== undefined && segment.id < last.segment.id) continue
+      const at = segment.id === last?.segment.id ? last.to : last === undefined && segment.id === this.#start.segment ? this.#start.at : 0
+      if (new BlockCursor(segment.file).isBlank(at)) continue
+      this.#tear(segment, at, 'the write that was begun here was cut')
+      return
+    }
   }
 
   #tear(segment: Segment, at: number, message: string): void {

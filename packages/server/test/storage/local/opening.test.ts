@@ -118,6 +118,19 @@ t.test('opening - a segment that was cut short is told', async (t) => {
   await closed(log)
 })
 
+t.test('opening - a last block that is bad is told as a tail that was cut, though it was the first of its segment', async (t) => {
+  const disk = await made()
+  const name = segmentName(3)
+  disk.files.set(name, Buffer.from(disk.files.get(name)!.subarray(0, 7_100)))
+  disk.flip(name, 3_000)
+  const log = await openLocalLog(disk, options)
+  const { found, replay } = await replayed(log)
+  t.strictSame(found, [0, 1, 2, 3])
+  t.strictSame(replay.damage, [])
+  t.match(replay.torn, { segment: 3, where: `${name} offset 0` })
+  await closed(log)
+})
+
 t.test('opening - 4 KiB that became zeros are told, wherever they are', async (t) => {
   const whole = await made()
   for (let at = 0; at < 14_000; at += 4096) {
