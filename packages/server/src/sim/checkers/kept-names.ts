@@ -61,13 +61,19 @@ export class KeptNames {
     const { host, bindings } = hostOf(state)
     const text = textOf(host.exchanges, host.queues, bindings)
     const ids = new Map(host.queues.map(({ id, name }) => [name, id]))
-    const isSame = ({ name, keptId }: ExpectedQueue): boolean => keptId === undefined || keptId === ids.get(name)
+    // One whose number was not seen yet is not one of the same name that was there before.
+    const isSame = (queue: ExpectedQueue): boolean => {
+      const id = ids.get(queue.name)!
+      return queue.keptId === undefined ? !this.#queues.has(id) : queue.keptId === id
+    }
     const i = this.#moments.findLastIndex((each) => each.text === text && each.queues.every(isSame))
     if (i < 0) {
       const last = this.#moments[this.#moments.length - 1]!
       fail('names', `after a restart there is\n${text}\n, of ${this.#moments.length} possible states; the last was\n${last.text}`)
     }
     this.#moments.length = i + 1
+    // Numbers that nothing on the disk has used are given out again.
+    for (const id of this.#queues.keys()) if (id >= state.nextQueueId) this.#queues.delete(id)
     const { exchanges, queues, bindings: bound } = this.#moments[i]!
     for (const queue of queues) this.numbered(queue, ids.get(queue.name)!)
     names.restore(exchanges, queues, bound)
