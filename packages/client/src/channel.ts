@@ -266,7 +266,7 @@ export class ClientChannel implements Channel, PublishHome, PublisherHome {
     this.#state = 'closing'
     const { clock } = this.#lifeline
     const deadline = clock.now() + timeoutMs
-    await Promise.all(this.#core.consumers.map((consumer) => consumer.close({ timeoutMs })))
+    await Promise.all(this.#core.consumers.map((consumer) => consumer.leave(timeoutMs)))
     if (!this.outbox.idle && this.#lifeline.ended === undefined) {
       await new Promise<void>((resolve) => {
         const timer = clock.setTimeout(resolve, Math.max(0, deadline - clock.now()))

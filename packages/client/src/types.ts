@@ -338,9 +338,19 @@ export interface Consumer extends AsyncDisposable {
   off(event: 'error', listener: (error: unknown, message: Message) => void): this
   /** 0 pauses. */
   setPrefetch(messages: number, size?: number): void
-  /** Resolves when the broker has what was settled so far. */
+  /**
+   * Resolves when the broker has what was settled so far, by the program or by how handlers ended; what is durable of it is synced.
+   * Rejects with `CONNECTION_LOST` (`CLOSED` when the program had ended it) and their number when settlements were not kept: the
+   * connection was lost before the answer, or before the message was settled, at any time since the last flush that was answered. Those
+   * messages come again, redelivered. It is said once: the next flush is about what is settled from then on. A settlement that is not
+   * answered in 30 s (`TIMEOUT`), or that the disk refused (`STORAGE_FAILED`), is asked for again by the next flush.
+   */
   flush(): Promise<void>
-  /** Stops, requeues what has not started, waits for handlers, settles. After timeoutMs (30,000) late ones get `signal` and go back. */
+  /**
+   * Stops, requeues what has not started, waits for handlers, settles. After timeoutMs (30,000) late ones get `signal` and go back.
+   * Rejects as `flush` does, when everything has ended. Closed by its signal, or with its channel or connection, what was not kept is
+   * a line in the log: those closes do not reject for it.
+   */
   close(options?: { timeoutMs?: number }): Promise<void>
   readonly closed: Promise<ConsumerEnd>
 }
@@ -367,7 +377,10 @@ export interface Message<T = unknown> {
   readonly failureCount: number
   /** Aborted when this delivery is no longer ours: connection lost, closing deadline, cancelled. */
   readonly signal: AbortSignal
-  /** Each message is settled once, a second settlement throws UsageError. Settling what is no longer ours does nothing. */
+  /**
+   * Each message is settled once, a second settlement throws UsageError. Settling what is no longer ours does nothing; unless it was a
+   * requeue, the next `flush` of the consumer says so.
+   */
   ack(): void
   /** Back to its place at once; not a failure. */
   requeue(): void

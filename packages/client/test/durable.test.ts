@@ -182,3 +182,33 @@ t.test(
     t.same([...bodies.keys()], ['before', 'after'])
   },
 )
+
+t.test(
+  'durable - a flush says how many settlements a broker that went away does not have: their messages come again, redelivered',
+  async (t) => {
+    const kept = new Kept(t)
+    const port = await kept.listen()
+    const statuses = new Collected<Status>()
+    const connection = await kept.connect(port, statuses.add)
+    await connection.declareQueue('work')
+    for (const body of ['kept', 'late', 'untouched']) await connection.sendToQueue('work', body)
+    const messages = new Collected<Message>()
+    const consumer = await connection.consume('work', messages.add, { ack: 'manual' })
+    const [first, late] = [await messages.next(), await messages.next(), await messages.next()]
+    first.ack()
+    await consumer.flush()
+    const isBack = statuses.find(({ state }) => state === 'reconnecting').then(() => statuses.find(({ state }) => state === 'connected'))
+    await kept.listen(port)
+    await isBack
+    late.ack()
+    t.match(await failure(consumer.flush()), { code: 'CONNECTION_LOST', message: /^1 settlement / })
+    const again = [await messages.next(), await messages.next()]
+    t.match(again, [
+      { body: 'late', redelivered: true },
+      { body: 'untouched', redelivered: true },
+    ])
+    for (const message of again) message.ack()
+    await consumer.close()
+    t.match(await connection.checkQueue('work'), { messageCount: 0, unsettledCount: 0 })
+  },
+)

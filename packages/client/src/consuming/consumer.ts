@@ -9,13 +9,14 @@
 import { type ConsumeRequest, noDelay, Outcome } from '@waybill/protocol'
 import type { Clock, Timer } from '../clock.js'
 import { closeTimeoutOf } from '../arguments.js'
-import { asWaybillError, messageOf, UsageError, WaybillError } from '../errors.js'
+import { asWaybillError, UsageError, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { ConsumeOptions, Consumer, ConsumerEnd } from '../types.js'
 import { checkWindow, prefetchDefault, prefetchSizeDefault } from './consume-options.js'
 import { type ErrorListener, ErrorListeners } from './error-listeners.js'
 import { type Handler, Handlers } from './handlers.js'
 import { HeldWatch, type Holder } from './held-watch.js'
+import { Ledger, type LedgerHome } from './ledger.js'
 import type { Delivery } from './message.js'
 import { NameReader } from './name-reader.js'
 import type { Run } from './run.js'
@@ -25,14 +26,12 @@ import type { DeliveryTarget } from './target.js'
 export const closeTimeoutMsDefault = 30_000
 
 /** The channel, as a consumer needs it. */
-export interface ConsumerHome {
+export interface ConsumerHome extends LedgerHome {
   readonly clock: Clock
   readonly log: Log
   /** Turns of the event loop that wrote something. */
   readonly turnCount: number
   settle(tag: number, count: number, outcome: number, delayMs: number, reason: string | undefined): void
-  /** Resolves when the broker has what was settled so far. */
-  flushSettlements(timeoutMs: number): Promise<void>
   window(consumer: number, messages: number, size: number): void
   /** Tells the broker to stop; resolves when nothing more comes, also when there is no connection. */
   cancel(consumer: ChannelConsumer, timeoutMs: number): Promise<void>
@@ -62,9 +61,11 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   readonly #handlers: Handlers
   readonly #heldWatch: HeldWatch
   readonly #runs = new RunList()
+  readonly #ledger: Ledger
   #state: 'open' | 'closing' | 'closed' = 'open'
   #unsettledCount = 0
   #settledCount = 0
+  #isQueueGone = false
   #resolveClosed: (end: ConsumerEnd) => void = () => {}
   #closing: Promise<void> | undefined
   #idleWaiter: (() => void) | undefined
@@ -87,12 +88,13 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
     this.#errors = new ErrorListeners(queue, home)
     this.#handlers = new Handlers(home, handler, { mode, concurrency, parse }, this.#errors)
     this.#heldWatch = new HeldWatch(this, home)
+    this.#ledger = new Ledger(home, queue, ack !== 'none')
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve
     })
     if (signal !== undefined) {
       const abort = (): void => {
-        this.close().catch((error) => home.log({ level: 'warn', event: 'consumer-close-failed', queue, message: messageOf(error) }))
+        void this.leave()
       }
       signal.addEventListener('abort', abort, { once: true })
       this.#unlisten = () => signal.removeEventListener('abort', abort)
@@ -145,7 +147,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   }
 
   flush(): Promise<void> {
-    return this.#home.flushSettlements(closeTimeoutMsDefault)
+    return this.#ledger.flush(closeTimeoutMsDefault)
   }
 
   close(options: { timeoutMs?: number } = {}): Promise<void> {
@@ -157,10 +159,21 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
     return this.close()
   }
 
+  /** Closes it for somebody who has no use for how it went: what was not kept is in the log. */
+  async leave(timeoutMs: number = closeTimeoutMsDefault): Promise<void> {
+    try {
+      await this.close({ timeoutMs })
+    } catch (error) {
+      const { code, message } = asWaybillError(error, 'CLOSE_FAILED')
+      this.#home.log({ level: 'warn', event: 'consumer-close-failed', queue: this.queue, code, message })
+    }
+  }
+
   // ─── deliveries ─────────────────────────────────────────────────────────
 
   /** A run has come; its messages follow by `accept`. */
   began(run: Run): void {
+    this.#ledger.look()
     this.#runs.add(run)
     this.#unsettledCount += run.count
     if (this.#unsettledCount >= this.prefetch) this.#heldWatch.begin()
@@ -177,9 +190,14 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   settled(run: Run, tag: number, outcome: number, delayMs: number, reason: string | undefined): void {
     this.#unsettledCount--
     this.#settledCount++
+    this.#ledger.settled(outcome)
     if (run.unsettledCount === 0) this.#runs.remove(run)
     this.#home.settle(tag, 1, outcome, delayMs, reason)
     if (this.#idleWaiter !== undefined) this.#checkIdle()
+  }
+
+  settledInVain(outcome: number, cause: Error): void {
+    if (!this.#isQueueGone) this.#ledger.settledInVain(outcome, cause)
   }
 
   /** What was delivered is no longer ours: the connection is lost, the broker has ended the consumer, or the time to close is up. */
@@ -194,6 +212,10 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   /** The broker has ended it, or it cannot be restored. */
   ended(end: ConsumerEnd): void {
     if (this.#state === 'closed') return
+    if (end.reason === 'queue-deleted') {
+      this.#isQueueGone = true
+      this.#ledger.forget()
+    }
     this.revoke(end.error ?? new WaybillError('CANCELLED', `the consumer of '${this.queue}' has ended: ${end.reason}`))
     this.#finish(end)
   }
@@ -201,7 +223,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   // ─── the end ────────────────────────────────────────────────────────────
 
   async #close(timeoutMs: number): Promise<void> {
-    if (this.#state === 'closed') return
+    if (this.#state === 'closed') return this.#ledger.flush(Math.max(1_000, timeoutMs))
     this.#state = 'closing'
     const { clock } = this.#home
     const deadline = clock.now() + timeoutMs
@@ -221,14 +243,11 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
     this.#idleWaiter = undefined
     this.#handlers.onEnd = undefined
     if (outcome === 'late') this.#giveBack()
-    // Ended by the broker while we waited: the settlements have nowhere to go.
-    if ((this.#state as string) === 'closed') return
     try {
-      await this.#home.flushSettlements(Math.max(1_000, deadline - clock.now()))
-    } catch (error) {
-      this.#home.log({ level: 'debug', event: 'settlements-unanswered', queue: this.queue, message: messageOf(error) })
+      await this.#ledger.flush(Math.max(1_000, deadline - clock.now()))
+    } finally {
+      this.#finish({ reason: 'closed' })
     }
-    this.#finish({ reason: 'closed' })
   }
 
   /** The deadline: what handlers have not finished goes back, and they are told so by their signals. */

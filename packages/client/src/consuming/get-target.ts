@@ -47,5 +47,8 @@ export class GetTarget implements DeliveryTarget {
     this.#home.settle(tag, 1, outcome, delayMs, reason)
   }
 
+  /** Nobody asks for it: `get` has no flush. */
+  settledInVain(): void {}
+
   revoke(): void {}
 }

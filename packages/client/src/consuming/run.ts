@@ -2,7 +2,7 @@
  * What the messages of one DELIVER frame have in common, kept once for all of them.
  *
  * A run is ours until it is revoked: by a lost connection, a cancelled consumer, or the deadline of a close. From then on settling
- * does nothing, because the broker has given the messages back, and the signals of its messages are aborted.
+ * is in vain, because the broker has given the messages back, and the signals of its messages are aborted.
  */
 import type { NameReader } from './name-reader.js'
 
@@ -14,6 +14,8 @@ export interface Receiver {
   readonly typeNames: NameReader
   /** One message of the run is settled. */
   settled(run: Run, tag: number, outcome: number, delayMs: number, reason: string | undefined): void
+  /** One message of a run that was revoked before, for this reason. */
+  settledInVain(outcome: number, cause: Error): void
 }
 
 export class Run {
@@ -58,7 +60,10 @@ export class Run {
   }
 
   settle(tag: number, outcome: number, delayMs: number, reason: string | undefined): void {
-    if (this.#revoked !== undefined) return
+    if (this.#revoked !== undefined) {
+      this.receiver.settledInVain(outcome, this.#revoked)
+      return
+    }
     this.unsettledCount--
     this.receiver.settled(this, tag, outcome, delayMs, reason)
   }

@@ -55,13 +55,10 @@ export class MessageStream implements AsyncIterableIterator<Message> {
 
   async return(): Promise<Result> {
     this.#end(undefined)
-    const consumer = this.#consumer
-    if (consumer !== undefined) {
-      try {
-        await (await consumer).close({ timeoutMs: 0 })
-      } catch {
-        // It was never made, and `next` has said why.
-      }
+    try {
+      await (await this.#consumer)?.leave(0)
+    } catch {
+      // It was never made, and `next` has said why.
     }
     return done
   }

@@ -31,7 +31,7 @@ import { Delivery } from '../consuming/message.js'
 import { Run } from '../consuming/run.js'
 import { Settlements } from '../consuming/settlements.js'
 import type { DeliveryTarget } from '../consuming/target.js'
-import { messageOf, type WaybillError } from '../errors.js'
+import { messageOf, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
 import { Outbox, type OutboxLink, type OutboxRules } from '../publishing/outbox.js'
 import { Gathering } from './gathering.js'
@@ -53,6 +53,8 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   readonly clock: Clock
   readonly log: Log
   readonly outbox: Outbox
+  lossCount = 0
+  lostBy: WaybillError | undefined
   readonly #home: CoreHome
   readonly #targets = new Map<number, DeliveryTarget>()
   /** Runs that no consumer answers for any more. */
@@ -120,6 +122,8 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
   /** The connection, or the channel on it, is gone. */
   lost(cause: WaybillError): void {
     if (this.#link === undefined) return
+    this.lossCount++
+    this.lostBy = cause
     this.#link.detach(this.number)
     this.#link = undefined
     this.#opened = undefined
@@ -221,9 +225,12 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
     link.touchedBy(this)
   }
 
+  /** Resolves when the broker has what was settled on this connection so far; at once when that is nothing. */
   async flushSettlements(timeoutMs: number): Promise<void> {
     const link = this.#link
-    if (link === undefined || this.#settlements.lastTag === 0 || this.#isStopped) return
+    if (link === undefined) return
+    if (this.#isStopped) throw new WaybillError('CLOSED', 'the channel is closed')
+    if (this.#settlements.lastTag === 0) return
     const { correlation, answer } = link.expect('settle', this.number, timeoutMs)
     this.#settlements.write(link.out, this.number, correlation)
     this.#gathering.written()

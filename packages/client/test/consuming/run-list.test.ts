@@ -9,6 +9,7 @@ const receiver = {
   keyNames: new NameReader(),
   typeNames: new NameReader(),
   settled: () => {},
+  settledInVain: () => {},
 }
 
 function runs(count: number): Run[] {
