@@ -37,6 +37,7 @@ import type { VirtualHost } from '../broker/virtual-host.js'
 import { type Access, fullAccess } from './access.js'
 import { Confirms } from './confirms.js'
 import type { CreditHolder } from './credit.js'
+import type { FrameRecords } from './frame-records.js'
 import type { Output } from './output.js'
 import { storageFailed } from './replies.js'
 import type { Shard } from './shard.js'
@@ -56,9 +57,6 @@ export type PublishFault = { readonly code: 'frameMalformed' | 'sequenceUnexpect
 
 /** Other verdicts are codes of `spec/errors.json`. */
 const Verdict = { good: 0, alike: 1 } as const
-
-/** A channel keeps room for as many between frames. */
-const recordsIdle = 4096
 
 /** So many ways, in one frame, are worth looking for together. */
 const scatteredFrom = 8
@@ -80,17 +78,14 @@ export class Publishing implements CreditHolder {
   readonly confirms = new Confirms()
   readonly #home: PublishingHome
   readonly #shard: Shard
-  /** Of the records of the frame at hand, and the size of each. */
-  #verdicts = noVerdicts
-  #sizes = noSizes
-  /** Whether most of them go other ways than the one before: see RouteCache.lookAhead. */
-  #isScattered = false
+  readonly #records: FrameRecords
   #lastRoute: Route | undefined
   #lastRefusal: string | undefined
 
   constructor(home: PublishingHome, shard: Shard) {
     this.#home = home
     this.#shard = shard
+    this.#records = shard.records
   }
 
   get creditSize(): number {
@@ -125,7 +120,7 @@ export class Publishing implements CreditHolder {
     else if (refusedCount === 0) this.#take(bytes, flags, records, to, first, 0)
     else this.#publishEach(bytes, flags, records, to, first, count)
     this.confirms.through = this.publishedSequence
-    if (count > recordsIdle) this.#makeRoom(0)
+    this.#records.end(count)
     credit.used(left - this.creditLeft)
     credit.renew(this)
     this.#home.changed()
@@ -165,9 +160,8 @@ export class Publishing implements CreditHolder {
    */
   #judge(bytes: Uint8Array, from: number, to: number, first: number, count: number, frameCode: number): number {
     if (count * recordHeaderSize > to - from) return -1
-    if (this.#verdicts.length < count) this.#makeRoom(Math.max(64, 2 ** Math.ceil(Math.log2(count))))
-    const verdicts = this.#verdicts
-    const sizes = this.#sizes
+    this.#records.begin(count)
+    const { verdicts, sizes } = this.#records
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const { messageSizeMax } = this.#shard.limits
     let left = this.creditLeft
@@ -198,23 +192,19 @@ export class Publishing implements CreditHolder {
       } else previous = at
       at += size
     }
-    this.#isScattered = otherCount >= scatteredFrom && otherCount * 2 > count
+    this.#records.isScattered = otherCount >= scatteredFrom && otherCount * 2 > count
     return at === to ? refusedCount : -1
-  }
-
-  #makeRoom(count: number): void {
-    this.#verdicts = count === 0 ? noVerdicts : new Uint16Array(count)
-    this.#sizes = count === 0 ? noSizes : new Uint32Array(count)
   }
 
   /** Some are refused: what is good between them is taken. */
   #publishEach(bytes: Uint8Array, flags: number, from: number, to: number, first: number, count: number): void {
+    const { verdicts, sizes } = this.#records
     let at = from
     let groupStart = from
     let group = 0
     for (let i = 0; i < count; i++) {
-      const size = this.#sizes[i]
-      const code = this.#verdicts[i]
+      const size = sizes[i]
+      const code = verdicts[i]
       if (code > Verdict.alike) {
         this.#take(bytes, flags, groupStart, at, first, group)
         this.#refuse(bytes, at, to, first + i, code)
@@ -230,10 +220,11 @@ export class Publishing implements CreditHolder {
   #publishTogether(bytes: Uint8Array, flags: number, from: number, to: number, first: number, count: number, refusedCount: number): void {
     const { broker } = this.#shard
     const { host } = this.#home
+    const { verdicts, sizes } = this.#records
     let code = 0
     let detail = ''
-    for (let at = from, i = 0; i < count && code === 0; at += this.#sizes[i], i++) {
-      const verdict = this.#verdicts[i]
+    for (let at = from, i = 0; i < count && code === 0; at += sizes[i], i++) {
+      const verdict = verdicts[i]
       if (verdict > Verdict.alike) {
         code = verdict
         detail = this.#detail(bytes, at, to, code)
@@ -280,10 +271,8 @@ export class Publishing implements CreditHolder {
     const gate = best > Level.received ? journal.batch : 0
     const buffer = slabs.buffer(slab)
     const end = start + to - from
-    const verdicts = this.#verdicts
-    const sizes = this.#sizes
+    const { verdicts, sizes, isScattered } = this.#records
     const { routes } = host
-    const isScattered = this.#isScattered
     let aheadFrom = index
     let aheadEnd = index
     for (let at = start, i = index; at < end; ) {
@@ -368,9 +357,6 @@ export class Publishing implements CreditHolder {
 function asksToKeep(flags: number, bytes: Uint8Array, at: number): boolean {
   return (bytes[at + 5] & RecordFlag.persistent) !== 0 && (flags & Flag.levelMask) >>> Flag.levelShift !== Level.received
 }
-
-const noVerdicts = new Uint16Array(0)
-const noSizes = new Uint32Array(0)
 
 /** What a kept message is confirmed with: as much as there is, if not less was asked for. */
 function bestLevel(flags: number, { keeps }: Journal): number {

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import type { Authenticator } from './access.js'
 import type { PublisherCredit } from './credit.js'
+import type { FrameRecords } from './frame-records.js'
 import type { IntakeShare } from './intake-share.js'
 import type { Meter } from './meter.js'
 import type { Output } from './output.js'
@@ -31,6 +32,7 @@ export interface Shard {
   /** What sessions hold for messages, besides the messages. */
   readonly meter: Meter
   readonly intakes: IntakeShare
+  readonly records: FrameRecords
   readonly clock: Clock
   readonly log: Logger
   readonly limits: SessionLimits

@@ -20,6 +20,7 @@ import type { Logger } from '../ports/logger.js'
 import type { LandingPlace, Transport, TransportHandler } from '../ports/transport.js'
 import type { Authenticator } from '../session/access.js'
 import { PublisherCredit } from '../session/credit.js'
+import { FrameRecords } from '../session/frame-records.js'
 import { IntakeShare } from '../session/intake-share.js'
 import { Meter } from '../session/meter.js'
 import { Output } from '../session/output.js'
@@ -87,6 +88,7 @@ export class Turn implements SessionHome {
   readonly output: Output
   readonly meter = new Meter()
   readonly intakes: IntakeShare
+  readonly records = new FrameRecords()
   readonly reception: Reception
   readonly sessions = new Set<Session>()
   /** Sessions that count among the open ones. */
