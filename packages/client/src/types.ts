@@ -348,7 +348,8 @@ export interface Consumer extends AsyncDisposable {
   flush(): Promise<void>
   /**
    * Stops, requeues what has not started, waits for handlers, settles. After timeoutMs (30,000) late ones get `signal` and go back.
-   * Rejects as `flush` does, when everything has ended. Closed by its signal, or with its channel or connection, what was not kept is
+   * Rejects as `flush` does, when everything has ended, but not for what was lost with a connection before the one that is up: those
+   * messages have come again. Closed by its signal, or with its channel or connection, what was not kept is
    * a line in the log: those closes do not reject for it.
    */
   close(options?: { timeoutMs?: number }): Promise<void>

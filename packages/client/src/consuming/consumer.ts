@@ -225,6 +225,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   async #close(timeoutMs: number): Promise<void> {
     if (this.#state === 'closed') return this.#ledger.flush(Math.max(1_000, timeoutMs))
     this.#state = 'closing'
+    this.#ledger.closing()
     const { clock } = this.#home
     const deadline = clock.now() + timeoutMs
     if (this.#mode !== 'none') for (const delivery of this.#handlers.takeWaiting()) delivery.settle(Outcome.requeue)

@@ -4,6 +4,7 @@
  *     settled ─┬─ a flush is answered ───▶ kept
  *              └─ the connection is lost ─▶ lost ─ told once, by flush or close ─▶ nobody's affair any more
  *     settled when its message is no longer ours ─▶ lost
+ *     lost, and the connection is back when the program closes ─▶ nobody's affair: those messages have come again
  *
  * A requeue is not counted: a lost connection puts the message back as well. [P-5.9]
  *
@@ -19,6 +20,8 @@ export interface LedgerHome {
   /** How often its connection, or it alone, has been lost; and by what the last time. */
   readonly lossCount: number
   readonly lostBy: WaybillError | undefined
+  /** Whether it has a connection now. */
+  readonly isConnected: boolean
   /** Resolves when the broker has what was settled so far on this connection, at once when that is nothing. */
   flushSettlements(timeoutMs: number): Promise<void>
 }
@@ -63,6 +66,13 @@ export class Ledger {
     this.#lostCount += this.#settledCount - this.#decidedCount
     this.#decidedCount = this.#settledCount
     this.#cause = this.#home.lostBy
+  }
+
+  /** The program closes: what was lost with former connections came again by the one that is up. What is lost from now on is told. */
+  closing(): void {
+    if (!this.#home.isConnected) return
+    this.look()
+    this.#toldCount = this.#lostCount
   }
 
   /** The queue is gone, and its messages with it: none of them comes again. */

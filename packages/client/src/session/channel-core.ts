@@ -95,6 +95,10 @@ export class ChannelCore implements ChannelSink, ConsumerHome, GetHome {
 
   // ─── connection ─────────────────────────────────────────────────────────
 
+  get isConnected(): boolean {
+    return this.#link !== undefined
+  }
+
   /** Opens it on a connection; consumers may be declared then, and `resume` lets publishing go on. */
   async open(link: Link, timeoutMs: number): Promise<void> {
     link.attach(this.number, this)

@@ -231,13 +231,36 @@ t.test('ledger - close ends everything, then it is rejected with what was not ke
   t.equal(clock.timerCount, 0)
 })
 
-t.test('ledger - close says what had been lost before', async (t) => {
-  const { consumer, held, reconnect } = await holding(1)
+t.test('ledger - close says what was lost with the connection, while there is no other', async (t) => {
+  const { broker, consumer, held, lose } = await holding(1)
   held[0].ack()
-  await reconnect()
+  await broker.peer.got('SETTLE')
+  await lose()
   t.match(await failure(consumer.close()), notKept(1))
   t.same(await consumer.closed, { reason: 'closed' })
 })
+
+t.test(
+  'ledger - close is not about what was lost with a connection before the one that is up, but about what is lost with this one',
+  async (t) => {
+    const first = await holding(1)
+    first.held[0].ack()
+    await first.reconnect()
+    await first.consumer.close()
+    t.same(await first.consumer.closed, { reason: 'closed' })
+
+    const second = await holding(1)
+    second.held[0].ack()
+    await second.reconnect()
+    const [again] = await second.deliver(1)
+    again.ack()
+    second.broker.answers.SETTLE = silence
+    const close = failure(second.consumer.close())
+    await second.broker.peer.got('SETTLE')
+    await second.lose()
+    t.match(await close, notKept(1))
+  },
+)
 
 t.test('ledger - close of a consumer whose connection has ended for good says it too', async (t) => {
   const { broker, consumer, held } = await holding(2, {}, { recovery: false })
@@ -271,7 +294,8 @@ t.test('ledger - whoever closes more than the consumer is not held up by it: it 
   for (const [way, end] of Object.entries(ways)) {
     const all = await holding(1, way === 'signal' ? { signal: controller.signal } : {})
     all.held[0].ack()
-    await all.reconnect()
+    await all.broker.peer.got('SETTLE')
+    await all.lose()
     await end(all)
     t.match(
       await all.log.find(({ event }) => event === 'consumer-close-failed'),
@@ -287,7 +311,7 @@ t.test('ledger - whoever closes more than the consumer is not held up by it: it 
 })
 
 t.test('ledger - a loop that is left closes its consumer, and what was not kept is in the log', async (t) => {
-  const { broker, connection, log, reconnect } = await connected()
+  const { broker, connection, log, statuses } = await connected()
   const messages = connection.messages('work')
   const first = messages.next()
   await broker.peer.got('CONSUME')
@@ -295,7 +319,9 @@ t.test('ledger - a loop that is left closes its consumer, and what was not kept 
   broker.peer.deliver(1, ['a'])
   const { value } = await first
   value?.ack()
-  await reconnect()
+  await broker.peer.got('SETTLE')
+  broker.peer.reset()
+  await statuses.find(({ state }) => state === 'reconnecting')
   await messages.return?.()
   t.match(await log.find(({ event }) => event === 'consumer-close-failed'), { level: 'warn', queue: 'work', message: /^1 settlement/ })
 })
