@@ -7,7 +7,7 @@
  */
 import { type Slabs, slabSize } from '../broker/store/slabs.js'
 
-const partialSizeMax = 4 * 1024 * 1024
+const partialSizeMax = 2 * 1024 * 1024
 /** Connections that have a slab of their own to land in, and the share of the memory that those may take. */
 const bulkCountMax = 64
 const bulkShare = 1 / 16
