@@ -154,16 +154,12 @@ export class Broker implements QueueHome {
     // As long as the disk has failed, what comes is not kept: nor when it works again.
     const isKept = persistent && !this.#journal.failed
     for (let i = 0; i < queues.length; i++) queues[i].push(slab, offset, sizes, from, count, size, id, isKept)
-    if (isKept && route.kept.length > 0) this.#keep(route, slab, offset, sizes, from, count, id)
+    if (isKept && route.kept.length > 0) this.#journal.messages(route, slab, offset, size, id, count)
     if (exchange !== undefined) {
       exchange.publishedCount += count
       if (queues.length === 0) exchange.unroutableCount += count
     }
     return id
-  }
-
-  #keep(route: Route, slab: number, offset: number, sizes: Uint32Array, from: number, count: number, firstId: number): void {
-    for (let i = 0, at = offset; i < count; at += sizes[from + i], i++) this.#journal.message(route, slab, at, sizes[from + i], firstId + i)
   }
 
   /** Takes back those of `count` messages that nobody has been given: they were not safe when the disk failed, and are refused. */

@@ -2,8 +2,8 @@
  * What the broker's core says of everything that has to outlive the process, as it happens. It only writes into typed arrays; at the end of the
  * turn the journal makes entries of it. The core does not know whether anybody keeps them.
  *
- *     message  a record that durable queues got          gone     messages that such a queue holds no longer
- *     changed  an exchange, a queue, a binding that is durable, or was
+ *     messages   records that durable queues got       gone     messages that such a queue holds no longer
+ *     changed    an exchange, a queue, a binding that is durable, or was
  */
 import type { BindingJson, ExchangeJson, QueueJson } from './durable.js'
 
@@ -35,8 +35,11 @@ export interface Journal {
   readonly lost: number
   /** Every kept message with an id below it is synced. */
   readonly syncedId: number
-  /** Hot. A persistent record, stored at `offset` of a slab, whose route has durable queues. Its slab is pinned until the end of the turn. */
-  message(route: KeptRoute, slab: number, offset: number, size: number, id: number): void
+  /**
+   * Hot. Persistent records whose route has durable queues: `count` of them, `size` bytes in all, side by side from `offset` of a slab on; their ids follow on
+   * `firstId`. The slab is pinned until the end of the turn.
+   */
+  messages(route: KeptRoute, slab: number, offset: number, size: number, firstId: number, count: number): void
   /**
    * Hot. The messages of a durable queue from `firstId` to `lastId` are gone, all `count` that it had between them; their records have `size` bytes. `place`
    * is that of the first: who says this place after place makes one entry of it.
@@ -58,7 +61,7 @@ export const noJournal: Journal = {
   synced: 0,
   lost: 0,
   syncedId: 0,
-  message: () => undefined,
+  messages: () => undefined,
   gone: () => undefined,
   changed: () => undefined,
   together: () => undefined,

@@ -51,18 +51,18 @@ export class Gathering {
     return this.runCount === 0 && this.rangeCount === 0
   }
 
-  message(route: KeptRoute, slab: number, offset: number, size: number, id: number): void {
+  messages(route: KeptRoute, slab: number, offset: number, size: number, firstId: number, count: number): void {
     const last = this.runCount - 1
     if (
       last >= 0 &&
       this.runOffsets[last] + this.runSizes[last] === offset &&
       this.runSlabs[last] === slab &&
-      this.runIds[last] + this.runCounts[last] === id &&
+      this.runIds[last] + this.runCounts[last] === firstId &&
       this.runRoutes[last] === route
     ) {
       this.runSizes[last] += size
-      this.runCounts[last]++
-      if (this.#isTogether) this.#togetherCount++
+      this.runCounts[last] += count
+      if (this.#isTogether) this.#togetherCount += count
       return
     }
     if (this.runCount === this.runIds.length) this.#growRuns()
@@ -70,11 +70,11 @@ export class Gathering {
     this.runSlabs[i] = slab
     this.runOffsets[i] = offset
     this.runSizes[i] = size
-    this.runIds[i] = id
-    this.runCounts[i] = 1
+    this.runIds[i] = firstId
+    this.runCounts[i] = count
     this.runGlued[i] = this.#isTogether && this.#togetherCount > 0 ? 1 : 0
     this.runRoutes[i] = route
-    if (this.#isTogether) this.#togetherCount++
+    if (this.#isTogether) this.#togetherCount += count
     if (this.#pinned.length === 0 || this.#pinned[this.#pinned.length - 1] !== slab) {
       this.#slabs.pin(slab)
       this.#pinned.push(slab)

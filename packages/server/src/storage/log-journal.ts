@@ -117,9 +117,9 @@ export class LogJournal implements Journal {
     return !this.#gathering.isEmpty || this.#changes.length > 0 || this.#needsSync
   }
 
-  message(route: KeptRoute, slab: number, offset: number, size: number, id: number): void {
+  messages(route: KeptRoute, slab: number, offset: number, size: number, firstId: number, count: number): void {
     this.#needsSync = true
-    this.#gathering.message(route, slab, offset, size, id)
+    this.#gathering.messages(route, slab, offset, size, firstId, count)
   }
 
   gone(queue: number, place: number, count: number, firstId: number, lastId: number, size: number): void {

@@ -41,10 +41,10 @@ t.test('journal - a turn is one block: names, messages, and what is gone, in thi
   const both = routeTo(1, 2)
   const offsets = ['aaa', 'bb', 'c', 'dd'].map(store)
   journal.gone(1, 5, 1, 90, 90, 10)
-  journal.message(one, slabs.slab, offsets[0]!, 3, 100)
-  journal.message(one, slabs.slab, offsets[1]!, 2, 101)
-  journal.message(both, slabs.slab, offsets[2]!, 1, 102)
-  journal.message(one, slabs.slab, offsets[3]!, 2, 103)
+  journal.messages(one, slabs.slab, offsets[0]!, 3, 100, 1)
+  journal.messages(one, slabs.slab, offsets[1]!, 2, 101, 1)
+  journal.messages(both, slabs.slab, offsets[2]!, 1, 102, 1)
+  journal.messages(one, slabs.slab, offsets[3]!, 2, 103, 1)
   const name = { op: 'queue', vhost: 'default', id: 2, name: 'q', autoDelete: false } as const
   journal.changed(name)
   journal.gone(1, 6, 2, 91, 95, 20)
@@ -56,6 +56,17 @@ t.test('journal - a turn is one block: names, messages, and what is gone, in thi
   ])
   journal.write()
   t.equal(log.appended.length, 1, 'a turn that says nothing writes nothing')
+})
+
+t.test('journal - messages that are said together are the run that they would be one by one', async (t) => {
+  const { journal, log, slabs, store } = journalWith()
+  const route = routeTo(1)
+  const offsets = ['aa', 'bbb', 'c', 'd', 'ee'].map(store)
+  journal.messages(route, slabs.slab, offsets[0]!, 5, 100, 2)
+  journal.messages(route, slabs.slab, offsets[2]!, 1, 102, 1)
+  journal.messages(route, slabs.slab, offsets[3]!, 3, 104, 2)
+  journal.write()
+  t.strictSame(said(log), ['sync: route 1, run 100x3 by 0 aabbbc, run 104x2 by 0 dee'])
 })
 
 t.test('journal - what only ends messages may wait for the next sync, unless somebody waits for it', async (t) => {
@@ -80,7 +91,7 @@ t.test('journal - a batch is synced when its last block is, and not before', asy
   const gates: number[] = []
   for (const text of ['a', 'b', 'c']) {
     const offset = store(text)
-    journal.message(routeTo(1), slabs.slab, offset, 1, 100 + gates.length)
+    journal.messages(routeTo(1), slabs.slab, offset, 1, 100 + gates.length, 1)
     gates.push(journal.batch)
     journal.write()
     if (text === 'b') log.sync()
@@ -99,7 +110,7 @@ t.test('journal - a slab that a turn writes from stays as it is until it has bee
   const size = 300 * 1024
   const offset = store('x'.repeat(size))
   const { slab } = slabs
-  journal.message(routeTo(1), slab, offset, size, 100)
+  journal.messages(routeTo(1), slab, offset, size, 100, 1)
   slabs.release(slab, size)
   t.ok(slabs.buffer(slab), 'the message is gone, its bytes are not')
   journal.write()
@@ -111,7 +122,7 @@ t.test('journal - long turns are several blocks, but what belongs together is in
   const size = 100 * 1024
   const say = (id: number): void => {
     const offset = store('x'.repeat(size))
-    journal.message(routeTo(id), slabs.slab, offset, size, 100 + id)
+    journal.messages(routeTo(id), slabs.slab, offset, size, 100 + id, 1)
   }
   for (let id = 1; id <= 6; id++) say(id)
   journal.write()
