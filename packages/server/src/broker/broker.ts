@@ -7,8 +7,7 @@
  *     accept (publish, settle, declare …) → tick(now) → dispatch() → [the turn sends what came out]
  */
 import assert from 'node:assert'
-import type { Headers } from '@waybill/protocol'
-import { checkRecordNames, ErrorCode, headersFromJson, type JsonHeaders, readHeaders } from '@waybill/protocol'
+import { headersFromJson, type JsonHeaders } from '@waybill/protocol'
 import type { Entropy } from '../ports/entropy.js'
 import type { DurableHost, DurableState, KeptRun } from './durable.js'
 import type { BrokerLimits } from './limits.js'
@@ -18,7 +17,6 @@ import { Consumer, type ConsumerOptions, type Receiver } from './queues/consumer
 import { durableHost } from './durable-host.js'
 import { type Journal, noJournal } from './journal.js'
 import { Refusal } from './refusal.js'
-import { readNames } from './routing/names.js'
 import type { Route } from './routing/route.js'
 import { Compactor } from './store/compactor.js'
 import { Slabs } from './store/slabs.js'
@@ -35,16 +33,6 @@ const noPager: Pager = { wanted: () => undefined }
 const retryFirstMs = 1_000
 const retryMaxMs = 60_000
 const retrySpread = 0.2
-
-/** Where a message goes whose exchange or key is not UTF-8. */
-const malformedNames: Route = {
-  queues: [],
-  kept: [],
-  exchange: undefined,
-  refusal: ErrorCode.messageMalformed.code,
-  detail: 'the exchange or the routing key is not valid UTF-8',
-  dynamic: true,
-}
 
 export interface BrokerOptions {
   readonly virtualHosts: readonly string[]
@@ -121,18 +109,6 @@ export class Broker implements QueueHome {
   }
 
   // ─── publishing ─────────────────────────────────────────────────────────
-
-  /** Hot. The route of the record at `at`, whose parts are good (`checkRecordParts`), by its names, and by its headers where an exchange asks for them. */
-  route(host: VirtualHost, bytes: Uint8Array, at: number): Route {
-    const known = host.routes.get(bytes, at)
-    if (known !== undefined) return known
-    if (checkRecordNames(bytes, at) !== 0) return malformedNames
-    const names = readNames(bytes, at)
-    let headers: Headers | undefined
-    const route = host.route(names.exchange, names.routingKey, () => (headers ??= readHeaders(bytes, at)))
-    if (!route.dynamic) host.routes.set(bytes, at, route)
-    return route
-  }
 
   /**
    * Hot. Gives stored records to every queue of their route, and ids to the messages: `count` of them, which lie side by side; `sizes` has that of each from

@@ -2,15 +2,15 @@
  * The names of one virtual host: its exchanges, its queues, and the routes that follow from their bindings.
  * Every change of names or bindings makes the known routes void (`routes.bump()`).
  */
-import type { Headers } from '@waybill/protocol'
 import type { Binding } from './exchanges/matcher.js'
 import { Exchange, type ExchangeOptions, type Target } from './exchanges/exchange.js'
 import { bindingJson, exchangeJson, isKept, queueJson } from './kept.js'
 import { type Journal, noJournal } from './journal.js'
 import type { Queue } from './queues/queue.js'
 import { Refusal } from './refusal.js'
-import { type Route, findRoute } from './routing/route.js'
+import type { Route } from './routing/route.js'
 import { RouteCache } from './routing/route-cache.js'
+import { Router } from './routing/router.js'
 
 export class VirtualHost {
   readonly name: string
@@ -21,8 +21,7 @@ export class VirtualHost {
   journal: Journal = noJournal
   /** Bindings of all exchanges. */
   bindingCount = 0
-  /** Routes to one queue (or none) by exchange and queue; undefined is the default exchange, or no queue. */
-  readonly #shared = new Map<Exchange | undefined, Map<Queue | undefined, Route>>()
+  readonly #router = new Router(this)
   /** The exchanges that a target is bound to. */
   readonly #sources = new Map<Target, Set<Exchange>>()
 
@@ -40,16 +39,13 @@ export class VirtualHost {
     return this.queues.get(name)
   }
 
-  /** Where a message goes. Most keys lead to one queue or to none, and all keys of an exchange that do share one route: a million of them cost no more. */
-  route(exchange: string, key: string, headers: () => Headers): Route {
-    const found = findRoute(this, exchange, key, headers)
-    if (found.refusal !== 0 || found.dynamic || found.queues.length > 1) return found
-    const shared = this.#shared.get(found.exchange) ?? new Map<Queue | undefined, Route>()
-    this.#shared.set(found.exchange, shared)
-    const same = shared.get(found.queues[0])
-    if (same !== undefined) return same
-    shared.set(found.queues[0], found)
-    return found
+  /** Hot. The route of the record at `at`, whose parts are good (`checkRecordParts`), by its names, and by its headers where an exchange asks for them. */
+  route(bytes: Uint8Array, at: number): Route {
+    const known = this.routes.get(bytes, at)
+    if (known !== undefined) return known
+    const route = this.#router.route(bytes, at)
+    if (!route.dynamic) this.routes.set(bytes, at, route)
+    return route
   }
 
   addExchange(name: string, options: ExchangeOptions): Exchange {
@@ -136,7 +132,7 @@ export class VirtualHost {
   /** Names or bindings are others now: no route that was known holds. */
   #changed(): void {
     this.routes.bump()
-    this.#shared.clear()
+    this.#router.forget()
   }
 
   #forget(source: Exchange, target: Target): void {

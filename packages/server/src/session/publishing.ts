@@ -218,7 +218,6 @@ export class Publishing implements CreditHolder {
 
   /** One outcome for all: the first reason to refuse one refuses the frame. */
   #publishTogether(bytes: Uint8Array, flags: number, from: number, to: number, first: number, count: number, refusedCount: number): void {
-    const { broker } = this.#shard
     const { host } = this.#home
     const { verdicts, sizes } = this.#records
     let code = 0
@@ -229,7 +228,7 @@ export class Publishing implements CreditHolder {
         code = verdict
         detail = this.#detail(bytes, at, to, code)
       } else if (refusedCount === 0) {
-        const route = broker.route(host, bytes, at)
+        const route = host.route(bytes, at)
         code = this.#routeCode(route, flags, bytes, at)
         if (code !== 0) detail = this.#routeDetail(route, code, bytes, at)
       }
@@ -280,7 +279,7 @@ export class Publishing implements CreditHolder {
         aheadFrom = i
         aheadEnd = i + routes.lookAhead(buffer, at, end, sizes, i)
       }
-      const route = (isScattered ? routes.ahead[i - aheadFrom] : undefined) ?? broker.route(host, buffer, at)
+      const route = (isScattered ? routes.ahead[i - aheadFrom] : undefined) ?? host.route(buffer, at)
       let code = this.#routeCode(route, flags, buffer, at)
       const isWide = route.queues.length > wideFrom
       if (code === 0 && isWide && credit.isFull) code = ErrorCode.resourceExhausted.code
@@ -305,7 +304,8 @@ export class Publishing implements CreditHolder {
 
   /** 0, or the code of what keeps the message from going along its route. */
   #routeCode(route: Route, flags: number, bytes: Uint8Array, at: number): number {
-    if (route !== this.#lastRoute) {
+    // What many names share that lead nowhere says nothing of who may use them.
+    if (route !== this.#lastRoute || (route.exchange === undefined && route.queues.length === 0)) {
       this.#lastRoute = route
       const { access } = this.#home
       this.#lastRefusal = publishRefusal(access, bytes, at)

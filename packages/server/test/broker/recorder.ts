@@ -76,7 +76,7 @@ export class BrokerRecorder implements Receiver {
     writeRecord(bytes, 0, ...names, meta, persistent, content, 0, content.length)
     const { slabs } = this.broker
     slabs.append(bytes, 0, bytes.length)
-    const route = this.broker.route(this.host, slabs.buffer(slabs.slab), slabs.offset)
+    const route = this.host.route(slabs.buffer(slabs.slab), slabs.offset)
     this.broker.enqueue(route, slabs.slab, slabs.offset, Uint32Array.of(bytes.length), 0, 1, bytes.length, persistent)
     slabs.settle(slabs.slab)
     return route.queues.length

@@ -305,3 +305,23 @@ t.test('publishing - who may write to an exchange, or to the queue of the defaul
   t.match(peer.request('CHECK_QUEUE', 1, { queue: 'other' }), { messageCount: 0 })
   t.ok(asked.length >= 4)
 })
+
+t.test('publishing - queues that are not there share a route, but not who may write to them', async (t) => {
+  const access: Access = {
+    user: 'ada',
+    monitorRefusal: () => undefined,
+    refusal: (_verb, _kind, name) => (name.startsWith('hers.') ? undefined : `no writing to '${name}'`),
+  }
+  const stage = new Stage({ authenticator: { check: (_, done) => done(access) } })
+  const peer = stage.connect().open()
+  const records = ['hers.1', 'his.1', 'his.2', 'hers.2'].map((routingKey) => ({ routingKey }))
+  peer.say({ type: 'PUBLISH', channel: 1, flags: ['CONFIRM', 'MANDATORY'], firstSequence: 1, records })
+  t.match(peer.heardOne(), {
+    exceptions: [
+      { sequence: 1, code: 312, detail: /no queue 'hers.1'/ },
+      { sequence: 2, code: 403, detail: /his.1/ },
+      { sequence: 3, code: 403, detail: /his.2/ },
+      { sequence: 4, code: 312, detail: /no queue 'hers.2'/ },
+    ],
+  })
+})

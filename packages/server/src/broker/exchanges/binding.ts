@@ -13,6 +13,11 @@ export interface Binding<T> {
   readonly target: T
 }
 
+/** What `match` adds targets to: a Set, or anything like it. A target bound by several bindings that match may be added for each. */
+export interface TargetSink<T> {
+  add(target: T): unknown
+}
+
 /** The bindings of one exchange. The same binding twice is one. */
 export interface Matcher<T> {
   /** Whether `match` looks at headers: then what it gives cannot be remembered by key alone. */
@@ -27,7 +32,7 @@ export interface Matcher<T> {
   /** How many bindings lead to a target. */
   countOf(target: T): number
   /** Adds every target that the message goes to. */
-  match(key: string, headers: Headers | undefined, into: Set<T>): void
+  match(key: string, headers: Headers | undefined, into: TargetSink<T>): void
   /** All bindings, those of one target together. */
   bindings(): Iterable<Binding<T>>
 }

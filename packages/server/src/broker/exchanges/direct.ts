@@ -1,4 +1,4 @@
-import type { Binding, Matcher } from './binding.js'
+import type { Binding, Matcher, TargetSink } from './binding.js'
 import { KeyBindings } from './key-bindings.js'
 
 /** A direct exchange: the targets that are bound by the very key of the message. */
@@ -35,7 +35,7 @@ export class DirectMatcher<T> implements Matcher<T> {
     return this.#bindings.keysOf(target).size
   }
 
-  match(key: string, _headers: unknown, into: Set<T>): void {
+  match(key: string, _headers: unknown, into: TargetSink<T>): void {
     const targets = this.#targetsOf.get(key)
     if (targets !== undefined) for (const target of targets) into.add(target)
   }

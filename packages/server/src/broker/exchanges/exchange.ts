@@ -23,6 +23,8 @@ export class Exchange {
   readonly options: ExchangeOptions
   readonly matcher: Matcher<Target>
   deleted = false
+  /** The walk that last came here: see routing/walk.ts. */
+  walk = 0
   publishedCount = 0
   unroutableCount = 0
 

@@ -1,4 +1,4 @@
-import type { Binding, Matcher } from './binding.js'
+import type { Binding, Matcher, TargetSink } from './binding.js'
 import { KeyBindings } from './key-bindings.js'
 
 /** A fanout exchange: every target, whatever the key. Bindings by different keys are different ones all the same. */
@@ -26,7 +26,7 @@ export class FanoutMatcher<T> implements Matcher<T> {
     return this.#bindings.keysOf(target).size
   }
 
-  match(_key: string, _headers: unknown, into: Set<T>): void {
+  match(_key: string, _headers: unknown, into: TargetSink<T>): void {
     for (const target of this.#bindings.targets()) into.add(target)
   }
 

@@ -12,7 +12,7 @@
  * for each of its headers and a check for each binding filed there, not one for each binding.
  */
 import type { Headers, HeaderValue } from '@waybill/protocol'
-import type { Binding, Matcher } from './binding.js'
+import type { Binding, Matcher, TargetSink } from './binding.js'
 
 interface Entry<T> {
   readonly binding: Binding<T>
@@ -73,7 +73,7 @@ export class HeadersMatcher<T> implements Matcher<T> {
     return this.#entriesOf.get(target)?.size ?? 0
   }
 
-  match(_key: string, headers: Headers | undefined, into: Set<T>): void {
+  match(_key: string, headers: Headers | undefined, into: TargetSink<T>): void {
     for (const { binding } of this.#always) into.add(binding.target)
     if (headers === undefined || this.#index.size === 0) return
     const present = new Set(pairsOf(headers, true))

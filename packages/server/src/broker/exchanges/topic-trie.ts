@@ -11,11 +11,7 @@
  * most words × nodes; the usual recursive walk repeats itself without bound on patterns such as `#.a.#.a.#`.
  */
 import assert from 'node:assert'
-
-/** What `match` adds targets to: a Set, or anything like it. A target bound by several patterns that match is added again for each. */
-export interface TargetSink<T> {
-  add(target: T): unknown
-}
+import type { TargetSink } from './binding.js'
 
 class Node<T> {
   readonly parent: Node<T> | undefined
@@ -63,7 +59,7 @@ class Node<T> {
 
 export class TopicTrie<T> {
   readonly #root = new Node<T>(undefined, '')
-  /** The nodes alive before and behind a word; lists that are used again and again. */
+  /** The nodes alive before and behind a word; lists that are used again and again, and never made shorter: that would take their memory away. */
   #alive: Node<T>[] = []
   #found: Node<T>[] = []
   #step = 0
@@ -127,26 +123,27 @@ export class TopicTrie<T> {
     let alive = this.#alive
     let found = this.#found
     let step = ++this.#step
-    found.length = 0
-    find(this.#root, found, step)
-    for (const word of wordsOf(key)) {
+    let count = find(this.#root, found, 0, step)
+    for (let at = 0, dot = 0; count > 0 && dot >= 0 && key !== ''; at = dot + 1) {
+      dot = key.indexOf('.', at)
+      const word = dot < 0 ? key.slice(at) : key.slice(at, dot)
       const before = alive
+      const aliveCount = count
       alive = found
       found = before
-      found.length = 0
+      count = 0
       step++
-      for (let i = 0; i < alive.length; i++) {
+      for (let i = 0; i < aliveCount; i++) {
         const node = alive[i]!
         const child = node.children?.get(word)
-        if (child !== undefined) find(child, found, step)
-        if (node.star !== undefined) find(node.star, found, step)
-        if (node.isHash) find(node, found, step)
+        if (child !== undefined) count = find(child, found, count, step)
+        if (node.star !== undefined) count = find(node.star, found, count, step)
+        if (node.isHash) count = find(node, found, count, step)
       }
-      this.#visitedCount += alive.length
-      if (found.length === 0) break
+      this.#visitedCount += aliveCount
     }
-    this.#visitedCount += found.length
-    for (let i = 0; i < found.length; i++) {
+    this.#visitedCount += count
+    for (let i = 0; i < count; i++) {
       const targets = found[i]!.targets
       if (targets !== undefined) for (const target of targets) into.add(target)
     }
@@ -173,12 +170,13 @@ export class TopicTrie<T> {
   }
 }
 
-/** Finds a node, and with it the `#` below it and below that, as they stand for no word too. */
-function find<T>(first: Node<T>, found: Node<T>[], step: number): void {
+/** Finds a node, and with it the `#` below it and below that, as they stand for no word too. Returns how many are found now. */
+function find<T>(first: Node<T>, found: Node<T>[], count: number, step: number): number {
   for (let node: Node<T> | undefined = first; node !== undefined && node.step !== step; node = node.hash) {
     node.step = step
-    found.push(node)
+    found[count++] = node
   }
+  return count
 }
 
 const noWords: readonly string[] = []

@@ -1,4 +1,4 @@
-import type { Binding, Matcher } from './binding.js'
+import type { Binding, Matcher, TargetSink } from './binding.js'
 import { KeyBindings } from './key-bindings.js'
 import { TopicTrie } from './topic-trie.js'
 
@@ -30,7 +30,7 @@ export class TopicMatcher<T> implements Matcher<T> {
     return this.#bindings.keysOf(target).size
   }
 
-  match(key: string, _headers: unknown, into: Set<T>): void {
+  match(key: string, _headers: unknown, into: TargetSink<T>): void {
     this.#trie.match(key, into)
   }
 

@@ -77,6 +77,8 @@ export class Queue implements Timed, DeliverySource {
   /** Pages of it are being read. */
   isReading = false
   deleted = false
+  /** The walk that last came here: see routing/walk.ts. */
+  walk = 0
   /** When it last had a consumer, a GET or a declare, for `expiresMs`. */
   usedAt = 0
   readonly #home: QueueHome

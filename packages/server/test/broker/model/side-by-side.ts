@@ -123,7 +123,7 @@ export class SideBySide {
     writeRecord(bytes, 0, ...names, meta, persistent, body, 0, bodySize)
     const { slabs } = broker
     slabs.append(bytes, 0, bytes.length)
-    const route = broker.route(host, slabs.buffer(slabs.slab), slabs.offset)
+    const route = host.route(slabs.buffer(slabs.slab), slabs.offset)
     const [naive] = this.naive.publish([{ exchange, key, size: bytes.length, ...(headers === undefined ? {} : { headers }) }])
     if ('error' in naive!) assert.equal(route.refusal, ErrorCode[naive.error as keyof typeof ErrorCode].code)
     else {
