@@ -2,13 +2,14 @@
  * Where a message goes: its exchange, the exchanges bound to that, and the queues bound to those. Cycles are allowed;
  * an exchange is visited once, a queue gets the message once. An exchange with no binding for the message passes it
  * to its alternate exchange.
+ *
+ * Most keys lead to one queue or to none, and all keys of an exchange that do share one route: a million of them cost no more.
  */
 import { checkRecordNames, ErrorCode, type Headers, readHeaders } from '@waybill/protocol'
 import type { Exchange } from '../exchanges/exchange.js'
 import type { Queue } from '../queues/queue.js'
 import { readNames } from './names.js'
 import { malformedNames, refusedRoute, type Route, routeTo } from './route.js'
-import { SharedRoutes } from './shared-routes.js'
 import { Walk } from './walk.js'
 
 /** What there is in a virtual host. */
@@ -20,7 +21,8 @@ export interface Names {
 export class Router {
   readonly #names: Names
   readonly #walk = new Walk()
-  readonly #shared = new SharedRoutes()
+  /** Routes to one queue (or none) by exchange and queue; undefined is the default exchange, or no queue. */
+  readonly #shared = new Map<Exchange | undefined, Map<Queue | undefined, Route>>()
 
   constructor(names: Names) {
     this.#names = names
@@ -30,7 +32,7 @@ export class Router {
   route(bytes: Uint8Array, at: number): Route {
     if (checkRecordNames(bytes, at) !== 0) return malformedNames
     const { exchange, routingKey } = readNames(bytes, at)
-    if (exchange === '') return this.#direct(routingKey)
+    if (exchange === '') return this.#sharedRoute(undefined, this.#names.queue(routingKey))
     const first = this.#names.exchange(exchange)
     if (first === undefined) return refusedRoute(ErrorCode.notFound.code, `no exchange '${exchange}'; declare it first`, undefined)
     if (first.options.internal) {
@@ -39,30 +41,21 @@ export class Router {
     }
     const isDynamic = this.#follow(first, routingKey, bytes, at)
     const { queues, queueCount } = this.#walk
-    return isDynamic ? routeTo(queues.slice(0, queueCount), first, true) : this.#shared.find(first, queues, queueCount)
+    if (isDynamic || queueCount > 1) return routeTo(queues.slice(0, queueCount), first, isDynamic)
+    return this.#sharedRoute(first, queueCount === 0 ? undefined : queues[0])
   }
 
   /** Names or bindings are others now. */
   forget(): void {
-    this.#shared.forget()
+    this.#shared.clear()
     this.#walk.forget()
-  }
-
-  /** By the default exchange: to the queue of this name. */
-  #direct(name: string): Route {
-    const walk = this.#walk
-    const queue = this.#names.queue(name)
-    walk.begin()
-    if (queue !== undefined) walk.add(queue)
-    return this.#shared.find(undefined, walk.queues, walk.queueCount)
   }
 
   /** Walks from the first exchange to all queues. Whether headers have been looked at on the way. */
   #follow(first: Exchange, key: string, bytes: Uint8Array, at: number): boolean {
     const walk = this.#walk
     let headers: Headers | undefined
-    walk.begin()
-    walk.add(first)
+    walk.begin(first)
     for (let i = 0; i < walk.exchangeCount; i++) {
       const { matcher, options } = walk.exchanges[i]
       const before = walk.addedCount
@@ -73,5 +66,19 @@ export class Router {
       if (alternate !== undefined) walk.add(alternate)
     }
     return headers !== undefined
+  }
+
+  #sharedRoute(exchange: Exchange | undefined, queue: Queue | undefined): Route {
+    let shared = this.#shared.get(exchange)
+    if (shared === undefined) {
+      shared = new Map()
+      this.#shared.set(exchange, shared)
+    }
+    let route = shared.get(queue)
+    if (route === undefined) {
+      route = routeTo(queue === undefined ? [] : [queue], exchange, false)
+      shared.set(queue, route)
+    }
+    return route
   }
 }

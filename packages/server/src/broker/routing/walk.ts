@@ -17,12 +17,13 @@ export class Walk implements TargetSink<Target> {
   addedCount = 0
   #number = 0
 
-  /** Begins anew. */
-  begin(): void {
+  /** Begins anew, at an exchange. */
+  begin(first: Exchange): void {
     this.#number++
     this.exchangeCount = 0
     this.queueCount = 0
     this.addedCount = 0
+    this.add(first)
   }
 
   add(target: Target): void {
