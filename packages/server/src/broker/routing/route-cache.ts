@@ -50,10 +50,6 @@ export class RouteCache<R> {
   #hashes = new Int32Array(firstSlotCount / 2)
   #words = new Int32Array(firstWordCount)
   #wordCount = 0
-  /** The names looked at now, and their hash. */
-  readonly #names = new Int32Array(wordCountMax)
-  #namesCount = 0
-  #hash = 0
   /** What `lookAhead` has found. */
   readonly ahead: (R | undefined)[] = new Array<R | undefined>(aheadMax).fill(undefined)
   /** Of the records that it looks at: where they begin; the hash of each, then the index of its route or -1. */
@@ -78,14 +74,13 @@ export class RouteCache<R> {
   /** Bytes of memory that it takes, without the routes themselves. */
   get memorySize(): number {
     const { byteLength } = this.#slots
-    return byteLength + this.#starts.byteLength + this.#hashes.byteLength + this.#words.byteLength + this.#names.byteLength
+    return byteLength + this.#starts.byteLength + this.#hashes.byteLength + this.#words.byteLength
   }
 
   /** The route of the record that begins at `at`, if it is known. */
   get(bytes: Uint8Array, at: number): R | undefined {
     if (this.#last >= 0 && this.#hasNames(this.#last, bytes, at)) return this.#routes[this.#last]
-    this.#read(bytes, at)
-    const index = this.#find()
+    const index = this.#find(this.#hashOf(bytes, at), bytes, at)
     if (index < 0) return undefined
     this.#last = index
     return this.#routes[index]
@@ -118,22 +113,22 @@ export class RouteCache<R> {
 
   /** Remembers the route of the record that begins at `at`. */
   set(bytes: Uint8Array, at: number, route: R): void {
-    this.#read(bytes, at)
-    const known = this.#find()
+    const hash = this.#hashOf(bytes, at)
+    const known = this.#find(hash, bytes, at)
     if (known >= 0) {
       this.#routes[known] = route
       this.#last = known
       return
     }
-    if (this.#routes.length === this.#routeCountMax || this.#wordCount + this.#namesCount > this.#wordCountMax) this.bump()
-    this.#makeRoom()
+    const wordCount = 1 + ((bytes[at + 6]! + bytes[at + 7]! + 3) >> 2)
+    if (this.#routes.length === this.#routeCountMax || this.#wordCount + wordCount > this.#wordCountMax) this.bump()
+    this.#makeRoom(wordCount)
     const index = this.#routes.length
     this.#starts[index] = this.#wordCount
-    this.#hashes[index] = this.#hash
-    for (let i = 0; i < this.#namesCount; i++) this.#words[this.#wordCount + i] = this.#names[i]!
-    this.#wordCount += this.#namesCount
+    this.#hashes[index] = hash
+    this.#keepNames(bytes, at)
     this.#routes.push(route)
-    this.#file(this.#hash, this.#base + index)
+    this.#file(hash, this.#base + index)
     this.#last = index
   }
 
@@ -183,7 +178,7 @@ export class RouteCache<R> {
     return this.#words[this.#starts[index]] === (bytes[at + 6] | (bytes[at + 7] << 8))
   }
 
-  /** The hash that `#read` finds. */
+  /** Of the names of the record. */
   #hashOf(bytes: Uint8Array, at: number): number {
     const sizes = bytes[at + 6]! | (bytes[at + 7]! << 8)
     let hash = Math.imul(this.#seed ^ sizes, 0x9e3779b1)
@@ -198,7 +193,7 @@ export class RouteCache<R> {
     return hash ^ (hash >>> 16)
   }
 
-  /** Index of the first route with this hash, or -1. */
+  /** Index of the first route with this hash, or -1; its names have not been looked at. */
   #indexOf(hash: number): number {
     const slots = this.#slots
     for (let probe = 0; probe < probeCountMax; probe++) {
@@ -210,50 +205,29 @@ export class RouteCache<R> {
     return -1
   }
 
-  /** Takes the names of the record into words, and their hash. */
-  #read(bytes: Uint8Array, at: number): void {
-    const names = this.#names
-    const sizes = bytes[at + 6]! | (bytes[at + 7]! << 8)
-    let hash = Math.imul(this.#seed ^ sizes, 0x9e3779b1)
-    let count = 0
-    names[count++] = sizes
-    let i = at + 16
-    const end = i + (sizes & 255) + (sizes >> 8)
-    for (; i + 4 <= end; i += 4) {
-      const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
-      names[count++] = word
-      hash = Math.imul(hash ^ (hash >>> 15) ^ word, 0x85ebca6b)
-    }
-    if (i < end) {
-      const word = tail(bytes, i, end)
-      names[count++] = word
-      hash = Math.imul(hash ^ (hash >>> 15) ^ word, 0x85ebca6b)
-    }
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-    this.#hash = hash ^ (hash >>> 16)
-    this.#namesCount = count
-  }
-
-  /** Index of the route of the names that were read, or -1. */
-  #find(): number {
+  /** Index of the route of the record's names, whose hash this is, or -1. */
+  #find(hash: number, bytes: Uint8Array, at: number): number {
     const slots = this.#slots
-    const hash = this.#hash
     for (let probe = 0; probe < probeCountMax; probe++) {
       const slot = ((hash + probe) & this.#slotMask) << 1
       const index = slots[slot + 1]! - this.#base
       if (index < 0) return -1
-      if (slots[slot] === hash && this.#isAt(index)) return index
+      if (slots[slot] === hash && this.#hasNames(index, bytes, at)) return index
     }
     return -1
   }
 
-  /** Whether the names that were read are those of a route. */
-  #isAt(index: number): boolean {
-    const names = this.#names
+  /** Writes the names of the record behind those that there are, as words. */
+  #keepNames(bytes: Uint8Array, at: number): void {
     const words = this.#words
-    const start = this.#starts[index]!
-    for (let i = 0; i < this.#namesCount; i++) if (words[start + i] !== names[i]) return false
-    return true
+    const sizes = bytes[at + 6]! | (bytes[at + 7]! << 8)
+    let word = this.#wordCount
+    words[word++] = sizes
+    let i = at + 16
+    const end = i + (sizes & 255) + (sizes >> 8)
+    for (; i + 4 <= end; i += 4) words[word++] = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
+    if (i < end) words[word++] = tail(bytes, i, end)
+    this.#wordCount = word
   }
 
   #file(hash: number, serial: number): void {
@@ -269,9 +243,9 @@ export class RouteCache<R> {
     slots[slot + 1] = serial
   }
 
-  /** Makes room for the names that were read and for one more route; within the limits, as they were checked before. */
-  #makeRoom(): void {
-    if (this.#wordCount + this.#namesCount > this.#words.length) {
+  /** Makes room for one more route, and names of so many words; within the limits, as they were checked before. */
+  #makeRoom(wordCount: number): void {
+    if (this.#wordCount + wordCount > this.#words.length) {
       this.#words = copied(this.#words, Math.min(this.#wordCountMax, this.#words.length * 2))
     }
     const count = this.#routes.length
