@@ -29,8 +29,8 @@ export const faults = [
     room: 'server/broker/exchanges',
     what: '# has to stand for one word at least',
     file: 'packages/server/src/broker/exchanges/topic-trie.ts',
-    find: 'find(this.#root, found, step)',
-    put: 'found.push(this.#root)',
+    find: 'let count = find(this.#root, found, 0, step)',
+    put: 'let count = found.unshift(this.#root) && 1',
     test: 'packages/server/test/broker/exchanges/topic-trie.test.ts',
   },
   {
