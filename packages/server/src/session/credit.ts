@@ -5,7 +5,8 @@
  *                                             ▲ blocked when this is gone
  *
  * A channel is granted a window, first 64 KiB / 256 messages, twice as much each time it has used half of it up, to 8 MiB. What is
- * granted and not used stays below a quarter of the budget; beyond that a channel is granted just what it says it needs.
+ * granted and not used stays below a quarter of the budget, and of a disk below half of what has to be free there: it cannot be taken back when there is
+ * no more room, and may still come. Beyond that a channel is granted just what it says it needs.
  *
  * Who gets nothing waits in line, and nobody who comes later is served before: a large record is not starved by many small ones. The
  * reserve, and the way past the line, are for connections that hold unsettled deliveries: a worker that publishes before it settles
@@ -21,6 +22,8 @@ import assert from 'node:assert'
 export const creditSizeFirst = 64 * 1024
 export const creditSizeMax = 8 * 1024 * 1024
 const creditCountFirst = 256
+/** However little of the disk has to be free: first windows for some channels. */
+const unusedMaxMin = 16 * creditSizeFirst
 /** A message of the window for each so many bytes. */
 const bytesPerMessage = 256
 
@@ -48,6 +51,8 @@ export class PublisherCredit {
   /** What may be dealt out, the reserve included. */
   readonly #dealt: number
   readonly #reserve: number
+  /** What may be granted as windows, and not be used. */
+  readonly #unusedMax: number
   readonly #used: () => number
   /** Channels that have asked and got nothing, in the order they asked. */
   readonly #waiting = new Set<CreditHolder>()
@@ -60,11 +65,12 @@ export class PublisherCredit {
    */
   withheld: 'disk' | 'sync' | undefined
 
-  /** `used`: bytes that stored messages take now. */
-  constructor(budget: number, used: () => number) {
+  /** `used`: bytes that stored messages take now. `diskFreeMin`: bytes of the disk below which nothing is granted, 0 if nobody looks. */
+  constructor(budget: number, used: () => number, diskFreeMin = 0) {
     this.budget = budget
     this.#dealt = budget - budget / 8
     this.#reserve = budget / 16
+    this.#unusedMax = Math.min(budget / 4, diskFreeMin === 0 ? Infinity : Math.max(unusedMaxMin, diskFreeMin / 2))
     this.#used = used
   }
 
@@ -195,7 +201,7 @@ export class PublisherCredit {
 
   /** What may be granted as a window. */
   #windowRoom(holder: CreditHolder): number {
-    return Math.min(this.budget / 4 - this.#unused, this.#free(holder))
+    return Math.min(this.#unusedMax - this.#unused, this.#free(holder))
   }
 
   #free(holder: CreditHolder): number {

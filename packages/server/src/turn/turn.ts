@@ -131,7 +131,9 @@ export class Turn implements SessionHome {
     this.output = new Output(this.broker.slabs)
     this.intakes = new IntakeShare(this.broker.slabs, options.limits.memorySize)
     this.reception = new Reception(options.limits)
-    this.credit = new PublisherCredit(options.limits.memorySize, () => this.broker.usedSize + this.meter.size)
+    const { memorySize, diskFreeMin } = options.limits
+    const used = () => this.broker.usedSize + this.meter.size
+    this.credit = new PublisherCredit(memorySize, used, options.store === undefined ? 0 : diskFreeMin)
     // What was restored has times of its own, and the log has to be asked.
     if (options.store !== undefined) this.clock.soon(this.run)
   }

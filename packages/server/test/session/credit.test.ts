@@ -33,8 +33,8 @@ class World {
   readonly publishers = new Set<Publisher>()
   used = 0
 
-  constructor(budget: number) {
-    this.credit = new PublisherCredit(budget, () => this.used)
+  constructor(budget: number, diskFreeMin?: number) {
+    this.credit = new PublisherCredit(budget, () => this.used, diskFreeMin)
   }
 
   open(): Publisher {
@@ -152,6 +152,21 @@ t.test('credit - unused windows take a quarter of the memory at most; beyond it 
   t.ok(world.wants(late, 5_000))
   t.equal(late.creditSize, 5_000)
   t.notOk(world.credit.blocked, 'there is memory')
+})
+
+t.test('credit - with a disk unused windows take half of what has to be free there at most, so that what was granted finds room', async (t) => {
+  const world = new World(256 * MiB, 8 * MiB)
+  for (let i = 0; i < 1_000; i++) world.open()
+  t.equal(world.unused, 4 * MiB)
+  const publisher = world.open()
+  t.ok(world.wants(publisher, 100_000), 'what is needed is granted all the same')
+  t.equal(world.unused, 4 * MiB)
+  const small = new World(256 * MiB, 1)
+  for (let i = 0; i < 1_000; i++) small.open()
+  t.equal(small.unused, MiB, 'some first windows there are always')
+  const unwatched = new World(256 * MiB, 0)
+  for (let i = 0; i < 2_000; i++) unwatched.open()
+  t.equal(unwatched.unused, 64 * MiB)
 })
 
 t.test('credit - when memory is used up publishers are blocked, until an eighth of it is free again', async (t) => {
