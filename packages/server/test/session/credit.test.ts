@@ -154,7 +154,7 @@ t.test('credit - unused windows take a quarter of the memory at most; beyond it 
   t.notOk(world.credit.blocked, 'there is memory')
 })
 
-t.test('credit - with a disk unused windows take half of what has to be free there at most, so that what was granted finds room', async (t) => {
+t.test('credit - with a disk unused windows take half of what has to be free there at most', async (t) => {
   const world = new World(256 * MiB, 8 * MiB)
   for (let i = 0; i < 1_000; i++) world.open()
   t.equal(world.unused, 4 * MiB)
