@@ -6,6 +6,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BrokerProcess, freePort } from './broker.mjs'
+import { Delays } from './delays.mjs'
 import { Ledger } from './ledger.mjs'
 import { declare, Load, orderedQueues, queues } from './load.mjs'
 
@@ -29,7 +30,7 @@ export class Closing {
 }
 
 /**
- * Runs `body({ broker, load, ledger, random, report, ... })`. `place(closing)` makes the directory for the data (default: below `folder`);
+ * Runs `body({ broker, load, ledger, random, report, delays, ... })`. `place(closing)` makes the directory for the data (default: below `folder`);
  * `through(port)` gives the clients' way to the broker, if it is not the direct one. Resolves with a row of the table.
  */
 export async function scenario(
@@ -41,7 +42,8 @@ export async function scenario(
   const closing = new Closing()
   context.closing.add(() => closing.run())
   const ledger = new Ledger({ queues, ordered: orderedQueues, strict })
-  const report = { name, times: 0, restartMs: [], notes: [] }
+  const report = { name, times: 0, notes: [] }
+  const delays = new Delays(ledger)
   const began = performance.now()
   try {
     const home = join(folder, `${name.replaceAll(' ', '-')}-${context.round}`)
@@ -56,14 +58,14 @@ export async function scenario(
       onBroken: (message) => ledger.broke(message),
     })
     closing.add(() => broker.kill())
-    await broker.start()
+    delays.freshStartMs = await broker.start()
     await declare(broker.url)
     const url = through === undefined ? broker.url : await through(broker.port, closing)
     const load = new Load({ url, ledger, random: random.fork(), ...loadOptions })
     closing.add(() => load.close())
     await load.start()
     await load.next('confirm', 50)
-    await body({ broker, load, ledger, random, report, home, closing, data })
+    await body({ broker, load, ledger, random, report, delays, home, closing, data })
     if (broker.isRunning || !expectEnd) await load.drain()
     if (context.showEvents) console.log(name, Object.fromEntries(broker.events))
   } catch (error) {
@@ -72,5 +74,5 @@ export async function scenario(
     ledger.close()
     await closing.run()
   }
-  return { ...report, ledger, ms: performance.now() - began }
+  return { ...report, ledger, restartMs: delays.list, ms: performance.now() - began }
 }

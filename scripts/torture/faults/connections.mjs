@@ -17,11 +17,13 @@ export const cutConnections = {
       closing.add(() => proxy.close())
       return `waybill://127.0.0.1:${port}`
     }
-    return scenario(context, { name: this.name, through, loadOptions: { rate: 2_000 } }, async ({ random, report }) => {
+    return scenario(context, { name: this.name, through, loadOptions: { rate: 2_000 } }, async ({ load, random, report, delays }) => {
       while (proxy.cutCount < amount) {
         proxy.cutOne()
         await sleep(random.whole(5, 120))
       }
+      const began = performance.now()
+      delays.add('fifty confirms after the last cut', (await load.next('confirm', 50)) - began)
       report.times = proxy.cutCount
     })
   },

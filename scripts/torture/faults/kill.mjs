@@ -2,12 +2,16 @@
 import { scenario } from '../scenario.mjs'
 import { sleep } from '../load.mjs'
 
+/** Until the first delivery after a restart, with a backlog of less than 100,000 messages. */
+const restartMsMax = 1_000
+const restarted = 'a kill to the first delivery after it'
+
 export const kill = {
   name: 'kill -9',
   amount: 25,
   amountShort: 2,
   run(context, amount) {
-    return scenario(context, { name: this.name, strict: true }, async ({ broker, load, random, report }) => {
+    return scenario(context, { name: this.name, strict: true }, async ({ broker, load, random, report, delays }) => {
       for (; report.times < amount; report.times++) {
         await sleep(random.whole(20, 900))
         if (random.chance(0.2)) {
@@ -20,8 +24,9 @@ export const kill = {
         const delivery = load.next('delivery')
         await broker.start()
         load.setConsuming(true)
-        report.restartMs.push((await delivery) - began)
+        delays.add(restarted, (await delivery) - began)
       }
+      delays.checkHalf(restarted, restartMsMax)
     })
   },
 }
@@ -32,7 +37,7 @@ export const killStarting = {
   amount: 10,
   amountShort: 1,
   run(context, amount) {
-    return scenario(context, { name: this.name, strict: true }, async ({ broker, load, random, report }) => {
+    return scenario(context, { name: this.name, strict: true }, async ({ broker, load, random, report, delays }) => {
       let startMs = 500
       while (report.times < amount) {
         await sleep(random.whole(200, 600))
@@ -45,7 +50,7 @@ export const killStarting = {
         const began = performance.now()
         const delivery = load.next('delivery')
         startMs = await broker.start()
-        report.restartMs.push((await delivery) - began)
+        delays.add(restarted, (await delivery) - began)
       }
     })
   },

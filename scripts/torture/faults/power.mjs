@@ -34,7 +34,7 @@ export const powerCut = {
     return scenario(
       context,
       { name: this.name, strict: true, place, env, flags: ['--disk-free-min', '0'] },
-      async ({ broker, load, random, report, home }) => {
+      async ({ broker, load, random, report, delays, home }) => {
         for (; report.times < amount; report.times++) {
           shim?.set('slowUs', random.pick([0, 3_000, 10_000, 30_000]))
           shim?.set('slowSyncs', -1)
@@ -54,7 +54,7 @@ export const powerCut = {
           const delivery = load.next('delivery')
           await broker.start()
           load.setConsuming(true)
-          report.restartMs.push((await delivery) - began)
+          delays.add('a cut to the first delivery after it', (await delivery) - began)
         }
       },
     )
