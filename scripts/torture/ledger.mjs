@@ -73,6 +73,11 @@ export class Ledger {
     return this.#of(producer).count
   }
 
+  /** How many were not taken, or perhaps not. */
+  get deniedCount() {
+    return this.refusedCount + this.unknownCount
+  }
+
   get sentTotal() {
     return this.#producers.reduce((sum, each) => sum + (each?.count ?? 0), 0)
   }

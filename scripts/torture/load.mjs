@@ -47,6 +47,7 @@ export function declare(url) {
 export class Load {
   /** Connections that were lost. */
   lostCount = 0
+  connectionCount = 0
   #ledger
   #random
   #url
@@ -95,7 +96,9 @@ export class Load {
     connection.on('status', ({ state, reason, attempt }) => {
       if (state === 'reconnecting' && attempt === 1) this.lostCount++
       if (state === 'blocked' && reason === 'disk') this.#happened('blocked')
+      if (state === 'unblocked') this.#happened('unblocked')
     })
+    this.connectionCount++
     return connection
   }
 
@@ -121,8 +124,8 @@ export class Load {
   // ─── waiting ────────────────────────────────────────────────────────────
 
   /**
-   * Resolves with the time of the next 'delivery', 'confirm', 'synced' (the confirm of a persistent message), or 'blocked' (for want of disk), after so many
-   * of them; rejects after `timeoutMs`.
+   * Resolves with the time of the next 'delivery', 'confirm', 'synced' (the confirm of a persistent message), 'refused', or of the next connection that is
+   * told that it is 'blocked' (for want of disk) or 'unblocked', after so many of them; rejects after `timeoutMs`.
    */
   next(kind, count = 1, timeoutMs = 60_000) {
     return new Promise((resolve, reject) => {
@@ -143,6 +146,16 @@ export class Load {
 
   #happened(what) {
     for (const waiter of this.#waiters.keys()) waiter(what)
+  }
+
+  /** Whether each producer has as much on its way as it may have. */
+  get isWaiting() {
+    return this.#producers.every(({ pending }) => pending >= this.#window)
+  }
+
+  /** Resolves when what the broker has said to producers until now is known here. */
+  async heard() {
+    await Promise.all(this.#producers.map(({ connection }) => connection.checkExchange(exchange)))
   }
 
   /** Consumers take nothing more, or go on. */
@@ -236,6 +249,7 @@ export class Load {
       (error) => {
         producer.pending--
         this.#ledger.refuse(number, n, error.stored ?? 'unknown')
+        this.#happened('refused')
       },
     )
   }

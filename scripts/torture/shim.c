@@ -11,6 +11,7 @@
  *     3  nanoseconds that are added to the clock on the wall
  *     4  counts syncs that failed       5  counts short writes       6  counts writes that failed
  *     7  so many syncs take as long as number 8 says, microseconds
+ *     9  as 0, of directories; 0 is of files alone       10  counts those
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -64,7 +66,8 @@ static int is_ours(int fd) {
   char link[64], path[4096];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   ssize_t size = readlink(link, path, sizeof path - 1);
-  return size > (ssize_t)directory_size && memcmp(path, directory, directory_size) == 0;
+  if (size < (ssize_t)directory_size || memcmp(path, directory, directory_size) != 0) return 0;
+  return size == (ssize_t)directory_size || path[directory_size] == '/';
 }
 
 /* Takes one of what is left; negative: there is always one. */
@@ -78,10 +81,12 @@ static int take(int index) {
 }
 
 static int sync_fails(int fd) {
-  if (control == NULL || (control[0] == 0 && control[7] == 0) || !is_ours(fd)) return 0;
+  if (control == NULL || (control[0] == 0 && control[7] == 0 && control[9] == 0) || !is_ours(fd)) return 0;
   if (take(7)) usleep((useconds_t)control[8]);
-  if (!take(0)) return 0;
-  __sync_fetch_and_add(&control[4], 1);
+  struct stat about;
+  int is_directory = fstat(fd, &about) == 0 && S_ISDIR(about.st_mode);
+  if (!take(is_directory ? 9 : 0)) return 0;
+  __sync_fetch_and_add(&control[is_directory ? 10 : 4], 1);
   errno = EIO;
   return 1;
 }

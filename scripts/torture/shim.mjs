@@ -15,6 +15,8 @@ const fields = {
   failedWrites: 6,
   slowSyncs: 7,
   slowUs: 8,
+  directorySyncFailures: 9,
+  failedDirectorySyncs: 10,
 }
 
 /** Why there can be none here; undefined: there can. */

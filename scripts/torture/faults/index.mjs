@@ -2,7 +2,7 @@
 import { clockJumps } from './clock.mjs'
 import { cutConnections } from './connections.mjs'
 import { crashStates } from './crash.mjs'
-import { failingSync, failingWrites, fullDisk, shortWrites } from './disk.mjs'
+import { failingDirectorySync, failingSync, failingWrites, fullDisk, shortWrites } from './disk.mjs'
 import { kill, killStarting } from './kill.mjs'
 import { pauseBroker, pauseConsumer } from './pauses.mjs'
 import { powerCut } from './power.mjs'
@@ -13,6 +13,7 @@ export const faults = [
   crashStates,
   powerCut,
   failingSync,
+  failingDirectorySync,
   failingWrites,
   shortWrites,
   fullDisk,
