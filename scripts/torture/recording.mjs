@@ -14,6 +14,9 @@ import { RecordedDisk } from './recorded-disk.mjs'
 const exchange = 'recorded'
 /** `kept` has no consumer, and is purged now and then; `slow` one that is behind. */
 export const recordedQueues = ['quick', 'slow', 'kept']
+/** What a life has done before it ends, however slow the machine is. */
+const least = { confirmed: 200, delivered: 200, answered: 100, named: 2 }
+const lifeMsMax = 60_000
 const keys = { quick: ['quick'], slow: ['slow'], kept: ['kept'], all: recordedQueues }
 let runs = 1
 
@@ -22,7 +25,7 @@ export class Recording {
   disk
   /** By number: `{ sentAt, life, queues: Map of name to entry }`. */
   messages = [undefined]
-  /** Queues that come and go: `{ name, from, declaredAt, deletedFrom, deletedAt }`. */
+  /** Queues, exchanges and bindings that come and go: `{ kind, name, declaredAt, deletedFrom, deletedAt }`. */
   names = []
   problems = []
   #random
@@ -31,6 +34,8 @@ export class Recording {
   #life = 1
   #isStopped = false
   #isPurging = false
+  /** Of this life: messages confirmed, delivered, and acked with an answer; names declared. */
+  #done
 
   constructor(random) {
     this.#random = random
@@ -41,21 +46,30 @@ export class Recording {
     return this.disk.events.length
   }
 
-  /** Two lives of about `ms` each. */
+  /** Two lives of about `ms` each, or longer, until there is enough to be lost. */
   async make(ms) {
     for (; this.#life <= 2; this.#life++) {
       this.#broker = await openBroker(this.disk, (level, event, fields) => this.#told(level, event, fields))
       const work = []
+      this.#done = { confirmed: 0, delivered: 0, answered: 0, named: 0 }
       try {
         if (this.#life === 1) await this.#declare()
         this.#isStopped = this.#isPurging = false
         work.push(this.#publish(), this.#consume('quick', 0), this.#consume('slow', 4), this.#purge(), this.#comeAndGo())
+        for (const each of work) each.catch((error) => !this.#isStopped && this.problems.push(error.stack))
         await sleep(ms * (0.7 + this.#random.next() * 0.6))
+        await this.#enough()
       } finally {
         await this.#end(work)
       }
     }
     return this
+  }
+
+  async #enough() {
+    const isShort = () => Object.keys(least).some((what) => this.#done[what] < least[what])
+    for (const until = performance.now() + lifeMsMax; isShort() && performance.now() < until; ) await sleep(20)
+    if (isShort()) this.problems.push(`life ${this.#life} has done ${JSON.stringify(this.#done)}, and not ${JSON.stringify(least)}`)
   }
 
   /** The life ends in the middle of everything. */
@@ -78,12 +92,12 @@ export class Recording {
 
   async #declare() {
     const connection = await this.#connect()
-    await connection.declareExchange(exchange, { type: 'direct', durable: true })
-    for (const name of recordedQueues) {
-      await connection.declareQueue(name, { durable: true })
-      this.names.push({ name, declaredAt: this.now, deletedFrom: Infinity, deletedAt: Infinity })
+    await this.#name('exchange', exchange, () => connection.declareExchange(exchange, { type: 'direct', durable: true }))
+    for (const queue of recordedQueues) await this.#name('queue', queue, () => connection.declareQueue(queue, { durable: true }))
+    for (const [key, queues] of Object.entries(keys)) {
+      for (const queue of queues)
+        await this.#name('binding', bindingName(exchange, key, queue), () => connection.bindQueue(queue, exchange, key))
     }
-    for (const [key, queues] of Object.entries(keys)) for (const queue of queues) await connection.bindQueue(queue, exchange, key)
   }
 
   async #publish() {
@@ -105,9 +119,12 @@ export class Recording {
     connection.publish(exchange, key, body).then(
       ({ level }) => {
         if (level !== 'synced') this.problems.push(`message ${n} was confirmed as '${level}'`)
+        this.#done.confirmed++
         for (const entry of message.queues.values()) entry.owe(this.now)
       },
-      () => undefined,
+      (error) => {
+        if (!this.#isStopped) this.problems.push(`message ${n} was refused: ${error.message}`)
+      },
     )
   }
 
@@ -127,6 +144,7 @@ export class Recording {
         const { n } = readBody(message.content)
         const entry = this.messages[n].queues.get(queue)
         entry.delivered(this.now, this.messages[n].life < this.#life)
+        this.#done.delivered++
         if (delayMs > 0) await sleep(this.#random.whole(0, delayMs))
         if (message.signal.aborted || this.#isStopped || this.#random.chance(0.05)) return
         entry.acked(this.now)
@@ -141,7 +159,9 @@ export class Recording {
       acked = []
       if (answered.length === 0) continue
       await consumer.flush()
-      if (!this.#isStopped) for (const entry of answered) entry.answered(this.now)
+      if (this.#isStopped) return
+      for (const entry of answered) entry.answered(this.now)
+      this.#done.answered += answered.length
     }
   }
 
@@ -162,21 +182,54 @@ export class Recording {
     }
   }
 
-  /** Queues that are declared, and some of them deleted. */
+  /** Queues and exchanges that are declared and bound, and some of them unbound and deleted. */
   async #comeAndGo() {
     const connection = await this.#connect()
     while (!this.#isStopped) {
-      const name = { name: `queue-${this.names.length}`, declaredAt: Infinity, deletedFrom: Infinity, deletedAt: Infinity }
-      this.names.push(name)
-      await connection.declareQueue(name.name, { durable: true })
-      name.declaredAt = this.now
+      const [queue, source] = [`queue-${this.names.length}`, `exchange-${this.names.length}`]
+      const bindings = this.#random.pick([[], ['a'], ['a', 'b']])
+      const isBound = bindings.length > 0
+      const declared = [await this.#name('queue', queue, () => connection.declareQueue(queue, { durable: true }))]
+      if (isBound) await this.#name('exchange', source, () => connection.declareExchange(source, { type: 'direct', durable: true }))
+      for (const key of bindings)
+        declared.push(await this.#name('binding', bindingName(source, key, queue), () => connection.bindQueue(queue, source, key)))
       await sleep(this.#random.whole(10, 60))
       if (this.#isStopped || this.#random.chance(0.3)) continue
-      name.deletedFrom = this.now
-      await connection.deleteQueue(name.name)
-      name.deletedAt = this.now
+      if (bindings.length === 2) await this.#unname([declared[1]], () => connection.unbindQueue(queue, source, 'a'))
+      if (this.#isStopped) return
+      // A binding goes with either of its ends.
+      if (isBound && this.#random.chance(0.5)) await this.#deleteExchange(connection, source, declared)
+      else await this.#unname(declared, () => connection.deleteQueue(queue))
     }
   }
+
+  #deleteExchange(connection, source, [, ...bindings]) {
+    const name = this.names.find(({ kind, name }) => kind === 'exchange' && name === source)
+    return this.#unname([name, ...bindings], () => connection.deleteExchange(source))
+  }
+
+  /** Something durable that may be there from now on, and has to be when the broker has answered. */
+  async #name(kind, name, declare) {
+    const known = { kind, name, declaredAt: Infinity, deletedFrom: Infinity, deletedAt: Infinity }
+    this.names.push(known)
+    await declare()
+    known.declaredAt = this.now
+    this.#done.named++
+    return known
+  }
+
+  /** The same for what goes. */
+  async #unname(names, remove) {
+    const left = names.filter(({ deletedAt }) => deletedAt === Infinity)
+    for (const name of left) name.deletedFrom = this.now
+    await remove()
+    for (const name of left) name.deletedAt = this.now
+  }
+}
+
+/** As the broker's list of bindings has it. */
+export function bindingName(source, key, target) {
+  return `${source} ─ ${key} ─▶ ${target}`
 }
 
 /** One message in one queue, over time: when it had to be there, and since when it must not. */

@@ -9,11 +9,14 @@ import { openBroker } from '../embedded.mjs'
 import { Ledger } from '../ledger.mjs'
 import { connectOptions } from '../load.mjs'
 import { RecordedDisk } from '../recorded-disk.mjs'
-import { Recording, recordedQueues } from '../recording.mjs'
+import { Delays } from '../delays.mjs'
+import { bindingName, Recording, recordedQueues } from '../recording.mjs'
 
 const statesOfOne = 250
 /** Long enough for segments that are given back, and for messages that are moved out of them. */
 const recordingMs = 2_000
+/** In the middle of all states: so many messages, and so many that have to be there, that must not be, and names that have to be. */
+const least = { delivered: 50, owed: 50, settled: 50, named: 5 }
 
 export const crashStates = {
   name: 'crash states',
@@ -22,7 +25,9 @@ export const crashStates = {
   async run({ random }, amount) {
     const began = performance.now()
     const ledger = new Ledger({ queues: [] })
-    const report = { name: this.name, times: 0, ledger, restartMs: [] }
+    const report = { name: this.name, times: 0, ledger }
+    const delays = new Delays(ledger)
+    const looked = { delivered: 0, owed: 0, settled: 0, named: 0 }
     const kinds = new Map(stateKinds.map((kind) => [kind, 0]))
     let eventCount = 0
     try {
@@ -39,8 +44,8 @@ export const crashStates = {
           const kind = random.pick(stateKinds)
           kinds.set(kind, kinds.get(kind) + 1)
           const problemsBefore = ledger.problems.length
-          const openedMs = await open(recording, states.build(count, kind, random), count, ledger, random.chance(0.1))
-          report.restartMs.push(openedMs)
+          const openedMs = await open(recording, states.build(count, kind, random), count, ledger, looked, random.chance(0.1))
+          delays.add('opening a state', openedMs)
           if (ledger.problems.length > problemsBefore)
             ledger.problems.push(`    … in state '${kind}' behind event ${count} of ${states.count}`)
         }
@@ -48,8 +53,15 @@ export const crashStates = {
     } catch (error) {
       ledger.broke(error.stack)
     }
-    report.notes = [`${[...kinds].map(([kind, count]) => `${count} ${kind}`).join(', ')}; of ${eventCount} events`]
-    return { ...report, ms: performance.now() - began }
+    looked.delivered = ledger.deliveredCount
+    for (const [what, count] of Object.entries(looked)) {
+      if (count < least[what] * report.times) ledger.broke(`${count} ${what} in ${report.times} states: this has shown too little`)
+    }
+    report.notes = [
+      `${looked.owed.toLocaleString('en')} had to be there, ${looked.settled.toLocaleString('en')} must not, ${looked.named.toLocaleString('en')} names had to`,
+      `${[...kinds].map(([kind, count]) => `${count} ${kind}`).join(', ')}; of ${eventCount} events`,
+    ]
+    return { ...report, restartMs: delays.list, ms: performance.now() - began }
   },
 }
 
@@ -63,12 +75,12 @@ function moment(states, random) {
 }
 
 /** Opens a state and looks at all that is in it; milliseconds until it was open. */
-async function open(recording, files, count, ledger, twice) {
+async function open(recording, files, count, ledger, looked, twice) {
   const disk = new RecordedDisk({ files })
   const began = performance.now()
   const first = await contentsOf(recording, disk, ledger)
   if (first === undefined) return 0
-  check(recording, first, count, ledger)
+  check(recording, first, count, ledger, looked)
   if (twice) {
     const second = await contentsOf(recording, disk, ledger)
     if (second !== undefined && !isSame(first, second)) ledger.broke('a second recovery has found something else')
@@ -95,10 +107,17 @@ async function contentsOf(recording, disk, ledger) {
   let connection
   try {
     connection = await connect(broker, { ...connectOptions, recovery: false })
-    const names = (await connection.list('queues')).map(({ queue, messageCount }) => [queue, messageCount])
+    const listed = await connection.list('queues')
+    const exchanges = (await connection.list('exchanges')).map(({ exchange }) => exchange)
+    const bindings = (await connection.list('bindings')).map(({ source, key, target }) => bindingName(source, key, target))
+    const names = {
+      queue: new Set(listed.map(({ queue }) => queue)),
+      exchange: new Set(exchanges.filter((name) => name !== '')),
+      binding: new Set(bindings),
+    }
     const queues = new Map()
-    for (const [queue, messageCount] of names) queues.set(queue, await messagesOf(connection, queue, messageCount, recording, ledger))
-    return { openedAt, queues }
+    for (const { queue, messageCount } of listed) queues.set(queue, await messagesOf(connection, queue, messageCount, recording, ledger))
+    return { openedAt, queues, names }
   } finally {
     broker.kill()
     await connection?.close({ timeoutMs: 1 }).catch(() => undefined)
@@ -127,10 +146,16 @@ async function messagesOf(connection, queue, messageCount, recording, ledger) {
   return messages
 }
 
-function check(recording, { queues }, count, ledger) {
-  for (const { name, declaredAt, deletedFrom, deletedAt } of recording.names) {
-    if (declaredAt <= count && count < deletedFrom && !queues.has(name)) ledger.problem('lost', `queue '${name}'`)
-    if (deletedAt <= count && queues.has(name)) ledger.problem('returned', `queue '${name}'`)
+function check(recording, { queues, names }, count, ledger, looked) {
+  for (const { kind, name, declaredAt, deletedFrom, deletedAt } of recording.names) {
+    const isOwed = declaredAt <= count && count < deletedFrom
+    if (isOwed) looked.named++
+    if (isOwed && !names[kind].has(name)) ledger.problem('lost', `${kind} '${name}'`)
+    if (deletedAt <= count && names[kind].has(name)) ledger.problem('returned', `${kind} '${name}'`)
+  }
+  for (const [kind, there] of Object.entries(names)) {
+    const known = new Set(recording.names.filter((name) => name.kind === kind).map(({ name }) => name))
+    for (const name of there) if (!known.has(name)) ledger.problem('invented', `${kind} '${name}'`)
   }
   for (const queue of recordedQueues) {
     const there = new Set()
@@ -146,12 +171,21 @@ function check(recording, { queues }, count, ledger) {
       there.add(n)
     }
     for (const { n, queues: entries } of recording.messages.slice(1)) {
-      if (entries.get(queue)?.isOwedAt(count) && !there.has(n)) ledger.problem('lost', `message ${n} of '${queue}'`)
+      const entry = entries.get(queue)
+      if (entry === undefined) continue
+      if (entry.answeredAt <= count) looked.settled++
+      if (!entry.isOwedAt(count)) continue
+      looked.owed++
+      if (!there.has(n)) ledger.problem('lost', `message ${n} of '${queue}'`)
     }
   }
 }
 
 function isSame(one, other) {
-  const said = ({ queues }) => JSON.stringify([...queues].map(([name, messages]) => [name, messages.map(({ n }) => n)]).sort())
+  const said = ({ queues, names }) =>
+    JSON.stringify([
+      [...queues].map(([name, messages]) => [name, messages.map(({ n }) => n)]).sort(),
+      ...Object.values(names).map((there) => [...there].sort()),
+    ])
   return said(one) === said(other)
 }
