@@ -38,6 +38,8 @@ interface Mark {
   readonly end: number
   readonly firstAt: number
   readonly lastAt: number
+  /** Of the last block in the segment. */
+  readonly lastNumber: number
 }
 
 export class LocalLog implements Log {
@@ -92,6 +94,7 @@ export class LocalLog implements Log {
       epoch: start.epoch,
       number: start.chain.number,
       nextSegment: start.nextSegment,
+      isSealed: start.isSealed,
     })
     this.#synced = this.#mark()
   }
@@ -154,6 +157,7 @@ export class LocalLog implements Log {
       end: segment?.end ?? 0,
       firstAt: segment?.firstAt ?? -1,
       lastAt: segment?.lastAt ?? -1,
+      lastNumber: segment?.lastNumber ?? 0,
     }
   }
 
@@ -245,7 +249,7 @@ export class LocalLog implements Log {
 
   /** What is not synced is not there any more. Descriptors of files that may have failed are given up. */
   #cutToSynced(): void {
-    const { segment: last, end, firstAt, lastAt, number } = this.#synced
+    const { segment: last, end, firstAt, lastAt, lastNumber } = this.#synced
     for (const segment of [...this.#segments]) {
       if (last !== undefined && segment.id < last.id) continue
       segment.close()
@@ -253,7 +257,7 @@ export class LocalLog implements Log {
         segment.end = end
         segment.firstAt = firstAt
         segment.lastAt = lastAt
-        segment.lastNumber = end === 0 ? 0 : number
+        segment.lastNumber = lastNumber
         continue
       }
       this.#segments.remove(segment)

@@ -55,9 +55,9 @@ export async function openLocalLog(disk: Disk, options: LocalLogOptions): Promis
   const identity = manifest?.log ?? head?.log ?? options.entropy.name(identitySize)
   const epoch = Math.max(manifest?.epoch ?? 0, chain.epochMax) + 1
 
-  const kept = cut(disk, head, chain, segments, segmentSize)
+  const { kept, end } = cut(disk, head, chain, segments, segmentSize)
   // If this fails nobody may act on what was found: a power cut could take it back.
-  await settle(disk, chain, kept)
+  await settle(disk, chain, end)
   let failure: DiskError | undefined
   try {
     for (const id of given) disk.remove(segmentName(id))
@@ -73,6 +73,7 @@ export async function openLocalLog(disk: Disk, options: LocalLogOptions): Promis
     epoch,
     chain,
     segments: kept,
+    isSealed: end === undefined,
     nextSegment: Math.max(0, ...names.map((name) => segmentOfName(name) ?? 0), ...(head?.segments ?? []).map(({ id }) => id)) + 1,
     nextSnapshot: Math.max(0, ...names.map((name) => snapshotOfName(name) ?? 0)) + 1,
     through: head?.through ?? 0,
@@ -128,7 +129,7 @@ function findSegments(disk: Disk, files: SegmentFiles, head: SnapshotHead | unde
     if (chain.dropped.has(id)) continue
     const there = segments.find((segment) => segment.id === id)
     if (there === undefined) damage.push({ segment: id, where: segmentName(id), message: 'it is missing' })
-    else if (id < start && there.fileSize < end) {
+    else if (there.fileSize < end) {
       damage.push({ segment: id, where: `${there.name} offset ${there.fileSize}`, message: `the file ends here, and had ${end} bytes` })
     }
   }
@@ -136,8 +137,17 @@ function findSegments(disk: Disk, files: SegmentFiles, head: SnapshotHead | unde
   return { chain, segments: segments.filter(({ id }) => !isGiven(id)), given: ids.filter(isGiven) }
 }
 
-/** The segments that remain, with what is in them. What is behind the end of the log goes. */
-function cut(disk: Disk, head: SnapshotHead | undefined, chain: Chain, segments: readonly Segment[], segmentSize: number): Segment[] {
+interface Remainder {
+  readonly kept: readonly Segment[]
+  /** The one in which the log ends and goes on; undefined: that is not there, or not whole. */
+  readonly end: Segment | undefined
+}
+
+/**
+ * The segments that remain, with what is in them. What is behind the end of the log goes. The next start begins to read where the snapshot says: what is
+ * written has to stand behind that place, and so not in a segment before it, if the one that it names is gone.
+ */
+function cut(disk: Disk, head: SnapshotHead | undefined, chain: Chain, segments: readonly Segment[], segmentSize: number): Remainder {
   const last = chain.stretches.at(-1)?.segment.id ?? head?.segment ?? 0
   for (const segment of segments) {
     if (segment.id <= last) continue
@@ -152,29 +162,26 @@ function cut(disk: Disk, head: SnapshotHead | undefined, chain: Chain, segments:
     if (lastReadAt >= 0) segment.lastAt = lastReadAt
   }
   const kept = segments.filter(({ id }) => id <= last)
-  const current = kept.at(-1)
-  if (current !== undefined) {
-    current.capacity = Math.max(segmentSize, current.end)
-  }
-  return kept
+  const end = kept.find((segment) => segment.id === last && segment.fileSize >= segment.end)
+  if (end !== undefined) end.capacity = Math.max(segmentSize, end.end)
+  return { kept, end }
 }
 
 /**
  * Writes once more what nobody knows to be synced, and syncs it: what a failed sync has left in the page cache counts as clean there, and would
  * not be written by another sync. Behind the end there are zeros then.
  */
-async function settle(disk: Disk, chain: Chain, segments: readonly Segment[]): Promise<void> {
+async function settle(disk: Disk, chain: Chain, end: Segment | undefined): Promise<void> {
   const touched = new Set<Segment>()
-  const current = segments.at(-1)
   for (const stretch of chain.stretches) {
     if (stretch.lastNumber <= chain.durable) continue
     rewrite(stretch.segment, offsetOfNumber(stretch, chain.durable + 1), stretch.to)
     touched.add(stretch.segment)
   }
-  if (current !== undefined && chain.torn !== undefined) {
-    const count = Math.min(blockHeaderSize, current.file.size - current.end)
-    if (count > 0) current.file.write([new Uint8Array(count)], current.end)
-    touched.add(current)
+  if (end !== undefined && chain.torn !== undefined) {
+    const count = Math.min(blockHeaderSize, end.file.size - end.end)
+    if (count > 0) end.file.write([new Uint8Array(count)], end.end)
+    touched.add(end)
   }
   for (const segment of touched) await syncFile(segment.file)
   await syncNames(disk)

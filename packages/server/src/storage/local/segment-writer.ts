@@ -25,6 +25,8 @@ export interface SegmentWriterOptions {
   /** Of the last block that there is. */
   readonly number: number
   readonly nextSegment: SegmentId
+  /** It begins with a segment. */
+  readonly isSealed: boolean
 }
 
 export class SegmentWriter {
@@ -38,7 +40,7 @@ export class SegmentWriter {
   readonly #spares: Spares
   readonly #syncs: GroupSync
   /** The next append begins a segment. */
-  #isSealed = false
+  #isSealed: boolean
   readonly #parts = new AppendParts()
   readonly #stamp = { epoch: 0, number: 0, durable: 0, wallMs: 0 }
 
@@ -50,6 +52,7 @@ export class SegmentWriter {
     this.epoch = options.epoch
     this.number = options.number
     this.nextSegment = options.nextSegment
+    this.#isSealed = options.isSealed
   }
 
   /** Writes an append behind the last one; where. `durable`: the number of the last block that is synced. Throws DiskError. */

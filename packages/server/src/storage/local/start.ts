@@ -10,8 +10,10 @@ export interface LocalLogStart {
   readonly identity: string
   readonly epoch: number
   readonly chain: Chain
-  /** All that there are, in order; the last one is written to, if it is not full. */
+  /** All that there are, in order; the last one is written to, if it is not full, and the log ends there. */
   readonly segments: readonly Segment[]
+  /** The log does not end in the last of them, but behind it. */
+  readonly isSealed: boolean
   readonly nextSegment: number
   readonly nextSnapshot: number
   readonly through: Position

@@ -108,6 +108,46 @@ t.test('opening - a segment that is missing is told, and the others are read', a
   await closed(log)
 })
 
+/** What `made` makes, with a snapshot through its last append. */
+async function madeWithSnapshot(): Promise<PaperDisk> {
+  const disk = new PaperDisk(later)
+  const log = await openLocalLog(disk, options)
+  for (let i = 0; i < 6; i++) log.append([Buffer.alloc(7_000, i)], 'sync')
+  await new Promise((resolve) => log.saveSnapshot({ through: log.progress().written, parts: [Buffer.from('a part')] }, resolve))
+  await closed(log)
+  return disk
+}
+
+for (const [what, harm] of [
+  ['is missing', (disk: PaperDisk) => void disk.files.delete(segmentName(3))],
+  ['is shorter than it was', (disk: PaperDisk) => void disk.files.set(segmentName(3), disk.files.get(segmentName(3))!.subarray(0, 5_000))],
+] as const) {
+  t.test(
+    `opening - when the segment in which the snapshot ends ${what}, that is told, and what comes then is there at the next start`,
+    async (t) => {
+      const disk = await madeWithSnapshot()
+      harm(disk)
+      const expected: number[] = []
+      for (let i = 10; i < 14; i++) {
+        const log = await openLocalLog(disk, options)
+        const snapshot = await log.loadSnapshot()
+        const found: number[] = []
+        const replay = await log.replay(snapshot!.through, (_, bytes) => found.push(bytes[0]))
+        t.match(replay.damage, [{ segment: 3, where: new RegExp(segmentName(3)) }])
+        t.equal(replay.damage.length, 1)
+        t.strictSame(found, expected)
+        log.append([Buffer.alloc(7_000, i)], 'sync')
+        expected.push(i)
+        // Not closed: a process that is killed closes nothing.
+        await new Promise<void>((resolve) => {
+          const look = () => (log.progress().synced === log.progress().written ? resolve() : setImmediate(look))
+          look()
+        })
+      }
+    },
+  )
+}
+
 t.test('opening - a segment that was cut short is told', async (t) => {
   const disk = await made()
   disk.files.set(segmentName(1), disk.files.get(segmentName(1))!.subarray(0, 7_100))
