@@ -7,6 +7,7 @@
  * `REMOTE_ERROR`, and those of UsageError.
  */
 import { type ErrorBody, ErrorCode, errorByCode } from '@waybill/protocol'
+import { delayRule, isDelay } from './delay.js'
 
 export interface ErrorOptions {
   readonly retryable?: boolean
@@ -70,14 +71,21 @@ export class RejectError extends Error {
   }
 }
 
-/** Thrown by a handler: try again, after `delayMs` or after the broker's own back-off. */
+/**
+ * Thrown by a handler: try again, after `delayMs` (0 or more and less than 2^32 - 1 milliseconds) or after the broker's own back-off.
+ * Throws UsageError for an option that does not exist or does not fit; thrown by a handler, that is a failure like any other.
+ */
 export class RetryError extends Error {
   override name = 'RetryError'
   readonly delayMs: number | undefined
 
   constructor(reason: string, options: { delayMs?: number } = {}) {
     super(reason)
-    this.delayMs = options.delayMs
+    const { delayMs } = options
+    const unknown = Object.keys(options).find((name) => name !== 'delayMs')
+    if (unknown !== undefined) throw new UsageError('OPTION_UNKNOWN', `RetryError has no option '${unknown}'; there is delayMs`)
+    if (delayMs !== undefined && !isDelay(delayMs)) throw new UsageError('OPTION_INVALID', `${delayRule}, not ${String(delayMs)}`)
+    this.delayMs = delayMs
   }
 }
 

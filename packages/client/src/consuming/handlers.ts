@@ -12,6 +12,7 @@
  */
 import { noDelay, Outcome } from '@waybill/protocol'
 import type { Clock, Timer } from '../clock.js'
+import { isDelay } from '../delay.js'
 import { messageOf, RejectError, RetryError } from '../errors.js'
 import { DeliveryBuffer } from './delivery-buffer.js'
 import type { ErrorListeners } from './error-listeners.js'
@@ -173,8 +174,12 @@ export class Handlers {
   }
 }
 
+/** Nobody above would catch a mistake in what was thrown: a delay that cannot be is the broker's back-off. */
 function settleFailed(delivery: Delivery, error: unknown): void {
-  if (error instanceof RejectError) delivery.settle(Outcome.reject, noDelay, error.message)
-  else if (error instanceof RetryError) delivery.retry({ delayMs: error.delayMs, reason: error.message })
-  else delivery.settle(Outcome.retry, noDelay, messageOf(error))
+  if (error instanceof RejectError) {
+    delivery.settle(Outcome.reject, noDelay, messageOf(error))
+    return
+  }
+  const delayMs = error instanceof RetryError && isDelay(error.delayMs) ? Math.round(error.delayMs) : noDelay
+  delivery.settle(Outcome.retry, delayMs, messageOf(error))
 }

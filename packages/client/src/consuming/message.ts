@@ -19,6 +19,7 @@ import {
 } from '@waybill/protocol'
 import { checkOptions, checkReason } from '../arguments.js'
 import { decodeBody, formOf } from '../body.js'
+import { delayRule, isDelay } from '../delay.js'
 import { UsageError } from '../errors.js'
 import type { Headers, Message, Properties } from '../types.js'
 import type { Run } from './run.js'
@@ -112,9 +113,7 @@ export class Delivery implements Message {
     checkOptions('retry', options, ['delayMs', 'reason'])
     const { delayMs, reason } = options
     checkReason(reason)
-    if (delayMs !== undefined && !(Number.isFinite(delayMs) && delayMs >= 0 && delayMs < noDelay)) {
-      throw new UsageError('OPTION_INVALID', 'delayMs is a number of milliseconds, 0 or more and less than 2^32 - 1')
-    }
+    if (delayMs !== undefined && !isDelay(delayMs)) throw new UsageError('OPTION_INVALID', `${delayRule}, not ${String(delayMs)}`)
     this.settle(Outcome.retry, delayMs === undefined ? noDelay : Math.round(delayMs), reason)
   }
 

@@ -153,3 +153,29 @@ t.test('handlers - those that keep the processor are interrupted, so that the pr
   }
   t.same(done, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 'in order')
 })
+
+t.test('handlers - a RetryError that cannot be is a mistake, and the message is tried again all the same', async (t) => {
+  for (const delayMs of [Number.NaN, -1, 2 ** 33, Infinity, '5' as never]) {
+    t.throws(() => new RetryError('later', { delayMs }), { name: 'UsageError', code: 'OPTION_INVALID', message: /delayMs/ }, `${delayMs}`)
+    const errors = new Collected<unknown>()
+    const { broker, consumer, settled } = await consuming((message) => {
+      const thrown = Object.assign(new RetryError('changed'), { delayMs })
+      if (message.content.toString() === 'at once') throw new RetryError('later', { delayMs })
+      if (message.content.toString() === 'changed') throw thrown
+      return Promise.reject(thrown)
+    })
+    consumer.on('error', errors.add)
+    broker.peer.deliver(1, ['at once', 'changed', 'in a promise'])
+    await settle()
+    t.same(settled(), ['1 retry', '2 retry', '3 retry'])
+    const entries = broker.peer.of('SETTLE').flatMap((frame) => frame.entries)
+    t.same(
+      entries.map((entry) => entry.delayMs),
+      [null, null, null],
+    )
+    t.match(entries[0].reason, /delayMs/)
+    t.match(entries[1].reason, /^changed$/)
+    t.equal(errors.all.length, 3)
+  }
+  t.equal(new RetryError('later', { delayMs: 0.5 }).delayMs, 0.5)
+})
