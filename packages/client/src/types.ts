@@ -287,11 +287,11 @@ export interface PublisherOptions {
   confirm?: boolean
   /** Messages without a confirm (with confirm false: not sent yet) from which it is full. Default 1,000. */
   window?: number
-  /** Bytes of records of those. Default 8 MiB. */
+  /** Bytes of records of those from which it is full and `send` throws; the message that reaches them is taken. Default 8 MiB. */
   sizeMax?: number
 }
 export interface Publisher<S extends Shapes = Untyped, E = string> extends AsyncDisposable {
-  /** Its sequence, from 1. The message is taken in every case, or PublishError `PUBLISHER_FULL` is thrown at sizeMax. */
+  /** Its sequence, from 1. The message is taken in every case, or PublishError `PUBLISHER_FULL` is thrown when sizeMax is reached before. */
   send<K extends Keys<S, E>>(key: K, body: Published<S, E, K>, properties?: Properties): number
   /** At window or sizeMax, or waiting for the broker's credit. */
   readonly full: boolean

@@ -6,7 +6,8 @@
  *
  * `count` and `size` are of the messages without a confirm; without confirms, of those that have not been sent yet. It is full at
  * `window` or `sizeMax`, and while something waits for the broker's credit; it is ready again at half of that, so that whoever
- * waits goes on with a batch and not with one message.
+ * waits goes on with a batch and not with one message. Only what is full refuses: the message that reaches `sizeMax` is taken, so
+ * that the loop above goes through with bodies of any size.
  */
 import { type EncodedName, Flag, recordSizeOf } from '@waybill/protocol'
 import type { EncodedBody } from '../body.js'
@@ -88,7 +89,7 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
     const meta = plain ? plainMeta[encoded.form] : metaOf(encoded.form, properties)
     const persistent = plain || properties.persistent !== false
     const size = recordSizeOf(this.#exchange, key, meta, encoded.size)
-    if (this.#size + size > this.#sizeMax && this.#count > 0) throw this.#fullError()
+    if (this.#size >= this.#sizeMax) throw this.#fullError()
     const outbox = this.#outbox
     const sequence = this.#sequence + 1
     this.#count++

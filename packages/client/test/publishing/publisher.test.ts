@@ -78,11 +78,28 @@ t.test('publisher - takes what it is given beyond the window, and throws at size
   publisher.send('k', Buffer.alloc(400))
   publisher.send('k', Buffer.alloc(400))
   t.ok(publisher.full)
+  t.equal(publisher.send('k', Buffer.alloc(400)), 3, 'the one that reaches sizeMax is taken')
   t.throws(() => publisher.send('k', Buffer.alloc(400)), { name: 'PublishError', code: 'PUBLISHER_FULL', stored: 'no', retryable: true })
   await settle()
-  confirmTo(2)
+  confirmTo(3)
   await publisher.ready()
-  t.equal(publisher.send('k', Buffer.alloc(5_000)), 3, 'one message always; the one that was thrown has no number')
+  t.equal(publisher.send('k', Buffer.alloc(5_000)), 4, 'one message always; the one that was thrown has no number')
+})
+
+t.test('publisher - who waits while it is full never meets PUBLISHER_FULL, whatever the sizes', async (t) => {
+  const { publisher, confirmTo } = await publishing({ window: 100, sizeMax: 1_000 })
+  let waits = 0
+  for (let i = 1; i <= 20; i++) {
+    if (publisher.full) {
+      waits++
+      const ready = publisher.ready()
+      await settle()
+      confirmTo(i - 1)
+      await ready
+    }
+    t.equal(publisher.send('k', Buffer.alloc(i % 2 === 0 ? 400 : 150)), i)
+  }
+  t.ok(waits > 2)
 })
 
 t.test('publisher - waiting to be ready ends with a signal', async (t) => {
