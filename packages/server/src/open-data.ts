@@ -3,6 +3,7 @@
  *
  *     directory ─▶ owned by this process alone ─▶ disk ─▶ log ─▶ store
  */
+import { checkFiles } from './data-files.js'
 import { type DataLock, DataOwnedError, lockData } from './host/data-lock.js'
 import { NodeDisk } from './host/node-disk.js'
 import { nodeEntropy } from './host/node-entropy.js'
@@ -44,6 +45,8 @@ export async function openData(directory: string, clock: Clock, tell: Logger): P
   const lock = await take(directory)
   try {
     const open = { wake: () => {} }
+    const missing = checkFiles(directory)
+    if (missing !== undefined) tell('warn', 'data-missing', { directory, message: missing })
     const log = await openLocalLog(disk, { clock, entropy: nodeEntropy, later: nodeLater, wake: () => open.wake() })
     const store = await openStore(log, tell, () => clock.now(), startedAt)
     const { queueCount, messageCount, damage, ms } = store.report

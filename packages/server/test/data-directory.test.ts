@@ -1,7 +1,7 @@
 /** A broker and its data directory on a real disk, from one life to the next. */
 import { connect } from '@waybill/client'
 import { createBroker } from '@waybill/server'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -146,4 +146,58 @@ t.test('data directory - without one nothing is kept, and a broker says so', asy
   t.match(await connection.declareQueue('work'), { durable: false })
   await connection.close()
   await broker.close()
+})
+
+t.test(
+  'data directory - a link or a directory in the place of one of its files is refused, and what it leads to stays as it is',
+  async (t) => {
+    const data = directory(t)
+    const first = await started(data)
+    await first.connection.declareQueue('work')
+    await first.connection.sendToQueue('work', 'a message')
+    await first.connection.close()
+    await first.broker.close()
+    const name = 'segment-00000001.log'
+    const elsewhere = join(directory(t), 'moved.log')
+    renameSync(join(data, name), elsewhere)
+    const before = readFileSync(elsewhere)
+
+    symlinkSync(elsewhere, join(data, name))
+    await t.rejects(started(data), {
+      message: /segment-00000001\.log is a symbolic link, and has to be a file: put the file itself there, or take it away$/,
+    })
+    rmSync(join(data, name))
+    mkdirSync(join(data, name))
+    await t.rejects(started(data), { message: /segment-00000001\.log is a directory, and has to be a file/ })
+    rmSync(join(data, name), { recursive: true })
+    t.ok(readFileSync(elsewhere).equals(before), 'nothing was written there')
+
+    mkdirSync(join(data, 'lost+found'))
+    renameSync(elsewhere, join(data, name))
+    const second = await started(data)
+    t.equal((await taken(second.connection, 'work', 1))[0]!.body, 'a message', 'what has no name of ours is left alone')
+    await second.connection.close()
+    await second.broker.close()
+  },
+)
+
+t.test('data directory - when nothing but waybill.json is there, that is said', async (t) => {
+  const data = directory(t)
+  const first = await started(data)
+  t.notOk(
+    first.log.find(({ event }) => event === 'data-missing'),
+    'not of a new one',
+  )
+  const { log } = first.broker.data!
+  await first.connection.close()
+  await first.broker.close()
+  for (const name of readdirSync(data)) if (name !== 'waybill.json') rmSync(join(data, name))
+  const second = await started(data)
+  t.match(
+    second.log.filter(({ event }) => event === 'data-missing'),
+    [{ level: 'warn', directory: data, message: /waybill\.json and no segment: nothing has been kept here yet, or the files are gone$/ }],
+  )
+  t.equal(second.broker.data!.log, log, 'it is the same log')
+  await second.connection.close()
+  await second.broker.close()
 })

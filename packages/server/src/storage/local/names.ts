@@ -42,6 +42,15 @@ export function isUnfinished(name: string): boolean {
   return name === manifestName + newSuffix || /^snapshot-\d{8,}\.[ab]\.wbs\.new$/.test(name)
 }
 
+/** Whether it is what one of the files above is called. */
+export function isOurs(name: string): boolean {
+  return (
+    name === manifestName ||
+    isUnfinished(name) ||
+    [segmentOfName, spareOfName, snapshotOfName].some((numberOf) => numberOf(name) !== undefined)
+  )
+}
+
 function digits(number: number): string {
   return String(number).padStart(8, '0')
 }
