@@ -79,6 +79,7 @@ export class Publishing implements CreditHolder {
   readonly #home: PublishingHome
   readonly #shard: Shard
   readonly #records: FrameRecords
+  /** The last one of this frame, and whether the user may publish along it. Not kept longer: its queues may be deleted. */
   #lastRoute: Route | undefined
   #lastRefusal: string | undefined
 
@@ -120,6 +121,7 @@ export class Publishing implements CreditHolder {
     else if (refusedCount === 0) this.#take(bytes, flags, records, to, first, 0)
     else this.#publishEach(bytes, flags, records, to, first, count)
     this.confirms.through = this.publishedSequence
+    this.#lastRoute = undefined
     this.#records.end(count)
     credit.used(left - this.creditLeft)
     credit.renew(this)

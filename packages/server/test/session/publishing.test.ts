@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import type { Access } from '../../dist/session/access.js'
 import { rawPublish } from '../stage/records.js'
@@ -324,4 +326,27 @@ t.test('publishing - queues that are not there share a route, but not who may wr
       { sequence: 4, code: 312, detail: /no queue 'hers.2'/ },
     ],
   })
+})
+
+t.test('publishing - a queue that is deleted is not held by the channels that have published to it', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const stage = new Stage({})
+  const peer = stage.connect().open()
+  peer.request('DECLARE_EXCHANGE', 1, { exchange: 'e', type: 'fanout' })
+  const queues = ['a', 'b'].map((queue) => {
+    peer.request('DECLARE_QUEUE', 1, { queue })
+    peer.request('BIND_QUEUE', 1, { queue, exchange: 'e' })
+    return new WeakRef(stage.turn.broker.virtualHosts.get('default')!.queues.get(queue)!)
+  })
+  const records = Array.from({ length: 100 }, (_, i) => ({ exchange: 'e', routingKey: `${i % 50}` }))
+  peer.say({ type: 'PUBLISH', channel: 1, flags: ['CONFIRM'], firstSequence: 1, records })
+  peer.heardAll()
+  for (const queue of ['a', 'b']) peer.request('DELETE_QUEUE', 1, { queue })
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  t.same(
+    queues.map((queue) => queue.deref()?.name),
+    [undefined, undefined],
+  )
 })

@@ -136,6 +136,7 @@ export class RouteCache<R> {
   bump(): void {
     this.#base += this.#routes.length
     this.#routes = []
+    this.ahead.fill(undefined)
     this.#wordCount = 0
     this.#last = -1
     if (this.#base > serialMax - this.#routeCountMax) {
