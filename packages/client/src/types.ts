@@ -185,7 +185,8 @@ export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
   ): Promise<Consumer>
   /**
    * Messages as an async iterator. `ack` is 'manual' by default; with 'on-success' asking for the next message acks the one before.
-   * Leaving the loop requeues what has not been settled. It ends when the channel is closed, and throws when the broker ends it.
+   * Leaving the loop requeues what has not been settled. It ends when the program closes the channel, and throws the
+   * reason when the broker ends it or there is no connection any more.
    */
   messages<Q extends Names<S['queues']>>(
     queue: Q,
@@ -355,6 +356,7 @@ export interface Consumer extends AsyncDisposable {
   close(options?: { timeoutMs?: number }): Promise<void>
   readonly closed: Promise<ConsumerEnd>
 }
+/** `error`: why the broker has ended it; with 'closed', why the connection or the channel is gone for good, unless the program closed it. */
 export interface ConsumerEnd {
   readonly reason: 'closed' | 'queue-deleted' | 'refused'
   readonly error?: WaybillError

@@ -6,7 +6,10 @@ import type { ConsumeOptions } from '../types.js'
 import { ChannelConsumer } from './consumer.js'
 import type { Handler } from './handlers.js'
 
-/** `ask` sends CONSUME. Rejects when that is refused, when the signal was aborted before, and when the consumer was closed before it had begun. */
+/**
+ * `ask` sends CONSUME. Rejects when that is refused, when the signal was aborted before, and when the consumer was closed before it had
+ * begun; of a stream (`selfSettled`) that is no failure, but its end.
+ */
 export async function startConsumer(
   core: ChannelCore,
   ask: (body: ConsumeRequest) => Promise<unknown>,
@@ -22,16 +25,18 @@ export async function startConsumer(
     await ask(consumer.request())
   } catch (error) {
     const failure = asWaybillError(error, 'CONSUME_FAILED')
-    consumer.ended({ reason: 'refused', error: failure })
+    const isLeft = selfSettled && consumer.isLeaving
+    consumer.ended(isLeft ? { reason: 'closed' } : { reason: 'refused', error: failure })
     // The broker may make it all the same; then it must not deliver to nobody, again and again.
     if (failure.code === 'TIMEOUT') core.disown(consumer)
+    if (isLeft) return consumer
     throw failure
   }
   consumer.established = true
   if (consumer.isLeaving) {
     // It was closed while the broker made it, and has not been cancelled.
     core.disown(consumer)
-    throw new WaybillError('CLOSED', `the consumer of '${queue}' was closed before it had begun`)
+    if (!selfSettled) throw new WaybillError('CLOSED', `the consumer of '${queue}' was closed before it had begun`)
   }
   return consumer
 }

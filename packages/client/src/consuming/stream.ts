@@ -4,7 +4,8 @@
  *     for await (const message of channel.messages('emails')) { …; message.ack() }
  *
  * The consumer is made when the first message is asked for. Leaving the loop closes it and requeues what has come and is not
- * settled. When the broker ends the consumer, the loop throws the reason.
+ * settled. When the program ends the channel, the loop ends; when the broker ends the consumer, or the connection is gone for good,
+ * the loop throws the reason.
  */
 import { Outcome } from '@waybill/protocol'
 import { asWaybillError, WaybillError } from '../errors.js'
@@ -108,8 +109,8 @@ export class MessageStream implements AsyncIterableIterator<Message> {
 }
 
 function errorOf(end: ConsumerEnd, queue: string): Error | undefined {
-  if (end.reason === 'closed') return undefined
   if (end.error !== undefined) return end.error
+  if (end.reason === 'closed') return undefined
   return new WaybillError(
     end.reason === 'queue-deleted' ? 'QUEUE_DELETED' : 'REFUSED',
     `the broker has ended the consumer of '${queue}': ${end.reason}`,

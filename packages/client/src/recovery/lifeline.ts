@@ -158,9 +158,10 @@ export class Lifeline implements LinkHome, CoreHome {
     }
   }
 
-  removeChannel(core: ChannelCore, error: WaybillError): void {
+  /** `cause`: not the program has closed it. */
+  removeChannel(core: ChannelCore, error: WaybillError, cause?: WaybillError): void {
     this.#channels.delete(core.number)
-    core.end(undefined, error)
+    core.end(cause, error)
   }
 
   get channels(): ChannelCore[] {
@@ -253,7 +254,8 @@ export class Lifeline implements LinkHome, CoreHome {
           this.log({ level: 'warn', event: 'restore-failed', what, name, code, message })
       },
       (failure) => {
-        if (link.alive) this.removeChannel(core, asWaybillError(failure, 'CHANNEL_FAILED'))
+        const cause = asWaybillError(failure, 'CHANNEL_FAILED')
+        if (link.alive) this.removeChannel(core, cause, cause)
       },
     )
   }
@@ -299,7 +301,7 @@ export class Lifeline implements LinkHome, CoreHome {
     let status: Connected
     try {
       await link.opened
-      const restored = await restoreAll(link, this.topology, this.channels, (core, error) => this.removeChannel(core, error))
+      const restored = await restoreAll(link, this.topology, this.channels, (core, error) => this.removeChannel(core, error, error))
       status = { state: 'connected', host: link.host, attempt, ...restored }
     } catch (error) {
       link.destroy(asWaybillError(error, 'RESTORE_FAILED'))

@@ -1,10 +1,10 @@
 import type { Message } from '@waybill/client'
 import t from 'tap'
-import { error, FakeBroker, failure, settle } from '../support/fake-broker.js'
+import { error, FakeBroker, failure, settle, silence } from '../support/fake-broker.js'
 
-async function streaming(options: object = {}) {
+async function streaming(options: object = {}, connectOptions: object = {}) {
   const broker = new FakeBroker()
-  const connection = await broker.connect()
+  const connection = await broker.connect(connectOptions)
   const messages = connection.messages('work', options)
   const settled = (): string[] =>
     broker.peer
@@ -82,6 +82,69 @@ t.test('stream - ends with the connection', async (t) => {
   await connection.close()
   t.same(await next, { done: true, value: undefined })
   t.same(await messages.next(), { done: true, value: undefined })
+})
+
+t.test('stream - throws the reason when the connection is gone for good, and then it is over', async (t) => {
+  const shutDown = { code: 320, name: 'shuttingDown', scope: 'connection', retryable: true, message: 'good night' }
+  for (const [code, recovery, said] of [
+    ['CONNECTION_LOST', false, undefined],
+    ['SHUTTING_DOWN', false, shutDown],
+    ['CONNECT_FAILED', { attempts: 2 }, undefined],
+  ] as const) {
+    const { broker, messages } = await streaming({}, { recovery })
+    const loop = failure(
+      (async () => {
+        for await (const message of messages) message.ack()
+      })(),
+    )
+    await broker.peer.got('CONSUME')
+    broker.peer.deliver(1, ['a'])
+    await settle()
+    broker.down = true
+    if (said !== undefined) broker.peer.send({ type: 'ERROR', json: said })
+    await settle()
+    broker.peer.reset()
+    for (let i = 0; i < 10; i++) await broker.clock.advance(1_000)
+    t.match(await loop, { name: 'WaybillError', code })
+    t.same(await messages.next(), { done: true, value: undefined })
+  }
+})
+
+t.test('stream - throws why its channel could not be opened again, though the connection lives', async (t) => {
+  const broker = new FakeBroker()
+  const connection = await broker.connect()
+  const channel = await connection.channel()
+  const rejected = failure(channel.messages('work').next())
+  await broker.peer.got('CONSUME')
+  broker.answers.OPEN = () => error('resourceExhausted', 'too many channels')
+  const failed = { code: 506, name: 'resourceExhausted', scope: 'channel', retryable: true, message: 'no memory' }
+  broker.peer.send({ type: 'ERROR', channel: 2, json: failed })
+  t.match(await rejected, { code: 'RESOURCE_EXHAUSTED' })
+  t.equal(connection.status.state, 'connected')
+})
+
+t.test('stream - closed by the program while the broker makes it, it ends like any other', async (t) => {
+  for (const close of ['connection', 'channel', 'signal'] as const) {
+    for (const answers of [true, false]) {
+      const broker = new FakeBroker()
+      if (!answers) broker.answers.CONSUME = silence
+      const connection = await broker.connect()
+      const channel = await connection.channel()
+      const controller = new AbortController()
+      const messages = channel.messages('work', { signal: controller.signal })
+      const next = messages.next()
+      if (close === 'signal') controller.abort()
+      else void { connection, channel }[close].close({ timeoutMs: 100 })
+      for (let i = 0; i < 40; i++) await broker.clock.advance(1_000)
+      t.same(await next, { done: true, value: undefined }, `${close}, answered: ${answers}`)
+    }
+  }
+})
+
+t.test('stream - asked for after the end, it rejects like every other call', async (t) => {
+  const { connection, messages } = await streaming()
+  await connection.close()
+  t.match(await failure(messages.next()), { code: 'CLOSED' })
 })
 
 t.test('stream - throws the reason when the broker ends it', async (t) => {
