@@ -19,7 +19,7 @@ export const growthMax = 50 * MiB
 const peakMax = 2 * growthMax
 /**
  * As long as a message of others may take, to be published and consumed. Less than the shortest time that the broker gives an attacker (handshakeMs, 5 s):
- * who waits until somebody else's time is up is held up by it. A machine that does five other things as well takes a seventh of it.
+ * who waits until somebody else's time is up is held up by it. (Seen: 730 ms on two cores with ten programs to run.)
  */
 const slowestMaxMs = 5_000
 
@@ -189,7 +189,9 @@ export async function besiege(
   t.ok(growth < growthMax, `memory has grown by ${inMiB(growth)}`)
   t.ok(peak < peakMax, `and in between by ${inMiB(peak)}`)
   t.ok(slowestMs < slowestMaxMs, `the slowest message of others took ${slowestMs.toFixed(0)} ms`)
-  t.comment(`${count} messages of others meanwhile, the slowest ${slowestMs.toFixed(0)} ms; memory ${inMiB(growth)}, at most ${inMiB(peak)}`)
+  t.comment(
+    `${count} messages of others meanwhile, the slowest ${slowestMs.toFixed(0)} ms; memory ${inMiB(growth)}, at most ${inMiB(peak)}`,
+  )
 }
 
 /** Fails if memory is beyond what it may be, in the middle of an attack. */
