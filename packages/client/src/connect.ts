@@ -7,6 +7,7 @@ import { settingsOf } from './recovery/options.js'
 import { EmbeddedTransport } from './transport/embedded.js'
 import { TcpTransport } from './transport/tcp.js'
 import { TlsTransport } from './transport/tls.js'
+import { checkTlsTargets } from './transport/tls-options.js'
 import type { Transport } from './transport/transport.js'
 import type { Connection, ConnectOptions, EmbeddedBroker, Shapes, Untyped } from './types.js'
 import { parseTarget, type Target } from './url.js'
@@ -43,6 +44,7 @@ export function connectWith<S extends Shapes = Untyped>(
   const isBroker = typeof target === 'object' && target !== null && 'connect' in target && typeof target.connect === 'function'
   const targets = isBroker ? [embeddedTarget] : (Array.isArray(target) ? target : [target]).map(parseTarget)
   if (targets.length === 0) throw new UsageError('URL_INVALID', 'there is no host to connect to')
+  if (!isBroker) checkTlsTargets(settings.tls, targets)
   const embedded = isBroker ? new EmbeddedTransport(target) : undefined
   const tls = new TlsTransport(settings.tls)
   const transportOf = (each: Target): Transport => ports.transport ?? embedded ?? (each.tls ? tls : tcp)

@@ -97,6 +97,7 @@ export interface ConnectOptions {
    * 'resend': it is published again after recovery, and may then be there twice.
    */
   unconfirmed?: 'reject' | 'resend'
+  /** With waybills:// URLs alone: a plain one beside it is a UsageError. A broker of this process needs none. */
   tls?: TlsOptions
   /** Where entries go. Default: warnings and errors to stderr, a line each. */
   log?: Log

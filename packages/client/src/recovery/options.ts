@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { checkOptions, checkSignal } from '../arguments.js'
 import { UsageError } from '../errors.js'
 import { type Log, safely, stderrLog } from '../log.js'
+import { checkTlsOptions } from '../transport/tls-options.js'
 import type { ConnectOptions, TlsOptions } from '../types.js'
 import type { Backoff } from './pauses.js'
 
@@ -73,9 +74,7 @@ export function settingsOf(options: ConnectOptions): ConnectSettings {
   positive('recovery.backoffMs', backoffMs)
   positive('recovery.backoffMaxMs', backoffMaxMs)
   positive('recovery.attempts', attempts)
-  if (options.tls !== undefined) {
-    checkOptions('tls', options.tls, ['ca', 'cert', 'key', 'passphrase', 'serverName', 'insecureSkipVerification'])
-  }
+  if (options.tls !== undefined) checkTlsOptions(options.tls)
   if (options.log !== undefined && typeof options.log !== 'function')
     throw new UsageError('OPTION_INVALID', 'log is a function of an entry')
   checkSignal(options.signal)

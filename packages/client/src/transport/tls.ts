@@ -7,6 +7,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { messageOf, WaybillError } from '../errors.js'
 import type { TlsOptions } from '../types.js'
 import { hostOf, type Target } from '../url.js'
+import { authoritiesOf } from './tls-options.js'
 import type { Socket, Transport, TransportHandlers } from './transport.js'
 
 export class TlsTransport implements Transport {
@@ -27,12 +28,12 @@ export class TlsTransport implements Transport {
       // An address has no place in SNI; it is compared with the certificate all the same.
       servername: isIP(name) === 0 ? name : '',
     }
-    if (ca !== undefined) options.ca = typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca]
     if (cert !== undefined) options.cert = cert
     if (key !== undefined) options.key = key
     if (passphrase !== undefined) options.passphrase = passphrase
     try {
-      return new VerifiedSocket(connect(options), hostOf(target), handlers)
+      if (ca !== undefined) options.ca = authoritiesOf(ca)
+      return new VerifiedSocket(connect(options), hostOf(target), handlers, ca !== undefined)
     } catch (error) {
       throw new WaybillError('TLS_FAILED', `tls.ca, tls.cert or tls.key cannot be used: ${messageOf(error)}`, { cause: error })
     }
@@ -40,6 +41,7 @@ export class TlsTransport implements Transport {
 }
 
 const untrusted = 'give the certificate of its authority as tls.ca'
+const otherAuthority = 'tls.ca is given, but the certificate comes from another authority'
 
 /** What to do about it, by the code of Node. */
 const fixes: Readonly<Record<string, string>> = {
@@ -55,12 +57,15 @@ const fixes: Readonly<Record<string, string>> = {
 class VerifiedSocket implements Socket {
   readonly #socket: TLSSocket
   readonly #host: string
+  readonly #hasAuthority: boolean
   #early: Uint8Array[] | undefined = []
   #earlySize = 0
 
-  constructor(socket: TLSSocket, host: string, handlers: TransportHandlers) {
+  /** `hasAuthority`: `tls.ca` was given. */
+  constructor(socket: TLSSocket, host: string, handlers: TransportHandlers, hasAuthority: boolean) {
     this.#socket = socket
     this.#host = host
+    this.#hasAuthority = hasAuthority
     let failure: Error | undefined
     socket.setNoDelay(true)
     socket.setKeepAlive(true)
@@ -96,7 +101,8 @@ class VerifiedSocket implements Socket {
   /** Not the network but the certificate, or no TLS at all: trying again cannot help. */
   #explain(failure: NodeJS.ErrnoException): Error {
     if (this.#early === undefined || failure.syscall !== undefined || failure.code === 'ECONNRESET') return failure
-    const fix = failure.code === undefined ? undefined : fixes[failure.code]
+    const known = failure.code === undefined ? undefined : fixes[failure.code]
+    const fix = known === untrusted && this.#hasAuthority ? otherAuthority : known
     const message = `no TLS connection to ${this.#host}: ${failure.message.trim()}${fix === undefined ? '' : `; ${fix}`}`
     return new WaybillError('TLS_FAILED', message, { cause: failure })
   }
