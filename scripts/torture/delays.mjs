@@ -2,7 +2,7 @@
  * How long it took until everything went on, and how long it may take. A bound holds for a machine that starts a broker on fresh data within `quietStartMs`;
  * where that took twice as long, everything may.
  */
-const quietStartMs = 500
+const quietStartMs = 350
 /** Whatever hangs takes longer. */
 export const goOnMsMax = 5_000
 

@@ -16,7 +16,7 @@ const exchange = 'recorded'
 export const recordedQueues = ['quick', 'slow', 'kept']
 /** What a life has done before it ends, however slow the machine is. */
 const least = { confirmed: 200, delivered: 200, answered: 100, named: 2 }
-const lifeMsMax = 60_000
+const lifeMsMax = 15_000
 const keys = { quick: ['quick'], slow: ['slow'], kept: ['kept'], all: recordedQueues }
 let runs = 1
 
@@ -195,8 +195,10 @@ export class Recording {
         declared.push(await this.#name('binding', bindingName(source, key, queue), () => connection.bindQueue(queue, source, key)))
       await sleep(this.#random.whole(10, 60))
       if (this.#isStopped || this.#random.chance(0.3)) continue
-      if (bindings.length === 2) await this.#unname([declared[1]], () => connection.unbindQueue(queue, source, 'a'))
-      if (this.#isStopped) return
+      if (bindings.length === 2) {
+        await this.#unname([declared[1]], () => connection.unbindQueue(queue, source, 'a'))
+        if (this.#isStopped || this.#random.chance(0.5)) continue
+      }
       // A binding goes with either of its ends.
       if (isBound && this.#random.chance(0.5)) await this.#deleteExchange(connection, source, declared)
       else await this.#unname(declared, () => connection.deleteQueue(queue))

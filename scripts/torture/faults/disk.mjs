@@ -109,7 +109,10 @@ function failing(name, { amount = 50, amountShort = 2 }, episode) {
         while (report.times < amount) {
           await sleep(random.whole(100, 500))
           if (await episode(parts, report.times % 2 === 0)) report.times++
-          else if (++missCount > amount + 3) throw new Error(`the fault has not happened ${missCount} times, and has ${report.times} times`)
+          else if (++missCount > amount + 3) {
+            ledger.broke(`the fault has not happened ${missCount} times, and has ${report.times} times`)
+            break
+          }
           // What was promised has to be there for the next process, too.
           if (!random.chance(0.3)) continue
           const began = performance.now()
@@ -184,7 +187,7 @@ async function fillsUp(parts, folder, freeMin) {
   const fillers = [join(folder, 'filler'), join(folder, 'filler-2')]
   const denied = ledger.deniedCount
   fill(fillers[0], freeMin * 1.75, folder)
-  const blocked = load.next('blocked', load.connectionCount)
+  const blocked = load.next('blocked', load.connectionCount, delays.scaled(strikeMsMax))
   const began = performance.now()
   fill(fillers[1], freeMin * 0.75, folder, false)
   delays.check('telling all connections that the disk is full', (await blocked) - began, tellMsMax)
@@ -205,7 +208,7 @@ async function isFilled(parts, folder) {
   const { load, ledger, delays } = parts
   const filler = join(folder, 'filler')
   const consume = await backlog(load, 300)
-  const blocked = load.next('blocked', load.connectionCount)
+  const blocked = load.next('blocked', load.connectionCount, delays.scaled(strikeMsMax))
   fill(filler, 0, folder)
   const began = performance.now()
   delays.check('telling all connections that the disk is full', (await blocked) - began, tellMsMax)
@@ -237,7 +240,7 @@ async function stopped({ load, ledger, delays }) {
 
 /** What has filled the disk goes: all connections are told, and then publishing goes on. */
 async function hasRoom({ load, delays }, fillers) {
-  const unblocked = load.next('unblocked', load.connectionCount)
+  const unblocked = load.next('unblocked', load.connectionCount, delays.scaled(strikeMsMax))
   const began = performance.now()
   for (const filler of fillers) rmSync(filler)
   await unblocked
