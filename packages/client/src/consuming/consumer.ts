@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../clock.js'
 import { closeTimeoutOf } from '../arguments.js'
 import { asWaybillError, UsageError, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
+import { onAbort } from '../signals.js'
 import type { ConsumeOptions, Consumer, ConsumerEnd } from '../types.js'
 import { checkWindow, prefetchDefault, prefetchSizeDefault } from './consume-options.js'
 import { type ErrorListener, ErrorListeners } from './error-listeners.js'
@@ -96,8 +97,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
       const abort = (): void => {
         void this.leave()
       }
-      signal.addEventListener('abort', abort, { once: true })
-      this.#unlisten = () => signal.removeEventListener('abort', abort)
+      this.#unlisten = onAbort(signal, abort)
     }
   }
 

@@ -3,6 +3,7 @@ import { WaybillError } from '../errors.js'
 import type { Lifeline } from '../recovery/lifeline.js'
 import { answerMsMax } from '../recovery/restore.js'
 import type { ChannelCore } from '../session/channel-core.js'
+import { onAbort } from '../signals.js'
 import { GetTarget } from './get-target.js'
 import type { Delivery } from './message.js'
 
@@ -20,7 +21,7 @@ export async function getOne(
     const id = core.nextConsumerId()
     const target = new GetTarget(core, queue)
     const unwant = (): void => target.unwant()
-    signal?.addEventListener('abort', unwant, { once: true })
+    const unlisten = signal === undefined ? undefined : onAbort(signal, unwant)
     core.add(id, target)
     try {
       const link = lifeline.link ?? (await lifeline.online(clock.now() + waitMs + answerMsMax))
@@ -34,7 +35,7 @@ export async function getOne(
       }
     } finally {
       core.remove(id)
-      signal?.removeEventListener('abort', unwant)
+      unlisten?.()
     }
   }
 }
@@ -45,9 +46,7 @@ export function untilAborted<T>(signal: AbortSignal, start: (signal: AbortSignal
   if (signal.aborted) return Promise.reject(aborted())
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(aborted())
-    signal.addEventListener('abort', abort, { once: true })
-    start(signal)
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', abort))
+    const unlisten = onAbort(signal, abort)
+    start(signal).then(resolve, reject).finally(unlisten)
   })
 }

@@ -3,6 +3,7 @@
  * only a signal costs one.
  */
 import { PublishError } from '../errors.js'
+import { onAbort } from '../signals.js'
 import type { Confirmation } from '../types.js'
 import { StoredConfirmation } from './confirmation.js'
 import type { Origin } from './origin.js'
@@ -39,8 +40,7 @@ export class PublishCall implements Origin {
       this.abandoned = true
       this.#reject(abortError(signal, outbox.withdraw(this)))
     }
-    signal.addEventListener('abort', abort, { once: true })
-    this.#unlisten = () => signal.removeEventListener('abort', abort)
+    this.#unlisten = onAbort(signal, abort)
   }
 
   sent(_size: number): void {}

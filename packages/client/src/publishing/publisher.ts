@@ -14,6 +14,7 @@ import type { EncodedBody } from '../body.js'
 import { checkOptions } from '../arguments.js'
 import { PublishError, UsageError, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
+import { onAbort } from '../signals.js'
 import type { Properties, Publisher, PublisherOptions, Refusal, Untyped } from '../types.js'
 import { checkProperties, metaOf, plainMeta } from './meta.js'
 import type { EncodedNames } from './names.js'
@@ -139,13 +140,19 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
         this.#readyWaiters = this.#readyWaiters.filter((each) => each !== waiter)
         reject(readyAborted(signal))
       }
-      const isReady = (): void => {
-        signal.removeEventListener('abort', abort)
-        resolve()
+      const unlisten = onAbort(signal, abort)
+      const waiter: Waiter = {
+        resolve: () => {
+          unlisten()
+          resolve()
+        },
+        reject: (error) => {
+          unlisten()
+          reject(error)
+        },
+        through: 0,
       }
-      const waiter: Waiter = { resolve: isReady, reject, through: 0 }
       this.#readyWaiters.push(waiter)
-      signal.addEventListener('abort', abort, { once: true })
     })
   }
 

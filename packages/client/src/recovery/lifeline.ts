@@ -19,6 +19,7 @@ import type { Log } from '../log.js'
 import type { OutboxRules } from '../publishing/outbox.js'
 import { ChannelCore, type CoreHome } from '../session/channel-core.js'
 import { Link, type LinkHome } from '../session/link.js'
+import { onAbort } from '../signals.js'
 import type { Transport } from '../transport/transport.js'
 import type { Status } from '../types.js'
 import { hostOf, type Target } from '../url.js'
@@ -93,7 +94,7 @@ export class Lifeline implements LinkHome, CoreHome {
       this.#pauses.wake()
     }
     if (signal?.aborted) throw aborted()
-    signal?.addEventListener('abort', abort, { once: true })
+    const unlisten = signal === undefined ? undefined : onAbort(signal, abort)
     this.addChannel()
     try {
       let cause: WaybillError | undefined
@@ -112,7 +113,7 @@ export class Lifeline implements LinkHome, CoreHome {
       for (const core of this.#channels.values()) core.end(cause, cause)
       throw cause
     } finally {
-      signal?.removeEventListener('abort', abort)
+      unlisten?.()
     }
   }
 

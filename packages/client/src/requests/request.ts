@@ -8,6 +8,7 @@ import { RemoteError, UsageError, WaybillError } from '../errors.js'
 import type { Clock, Timer } from '../clock.js'
 import { randomName } from '../clock.js'
 import type { Handler } from '../consuming/handlers.js'
+import { onAbort } from '../signals.js'
 import type { Message, PublishOptions } from '../types.js'
 import type { Delivery } from '../consuming/message.js'
 import { errorReplyType } from './respond.js'
@@ -49,10 +50,11 @@ export class Requests {
     const { clock } = this.#home
     const correlationId = `${this.#prefix}-${++this.#count}`
     return new Promise((resolve, reject) => {
+      let unlisten: (() => void) | undefined
       const end = (): void => {
         this.#pending.delete(correlationId)
         if (pending.timer !== undefined) clock.clearTimeout(pending.timer)
-        signal?.removeEventListener('abort', abort)
+        unlisten?.()
       }
       const abort = (): void => {
         end()
@@ -74,7 +76,7 @@ export class Requests {
         return
       }
       this.#pending.set(correlationId, pending)
-      signal?.addEventListener('abort', abort, { once: true })
+      if (signal !== undefined) unlisten = onAbort(signal, abort)
       if (timeoutMs !== Infinity) {
         const late = (): void => pending.reject(new WaybillError('TIMEOUT', `no reply within ${timeoutMs} ms`, { retryable: true }))
         pending.timer = clock.setTimeout(late, timeoutMs)
