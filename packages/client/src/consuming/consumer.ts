@@ -50,6 +50,8 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   readonly typeNames = new NameReader()
   /** The broker has answered CONSUME: it is to be declared again after a reconnect. */
   established = false
+  /** A message has come for its handler. */
+  hasBegun = false
   prefetch: number
   prefetchSize: number
 
@@ -173,6 +175,7 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
 
   /** A run has come; its messages follow by `accept`. */
   began(run: Run): void {
+    if (this.#state === 'open') this.hasBegun = true
     this.#ledger.look()
     this.#runs.add(run)
     this.#unsettledCount += run.count

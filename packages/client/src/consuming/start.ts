@@ -36,7 +36,8 @@ export async function startConsumer(
   if (consumer.isLeaving) {
     // It was closed while the broker made it, and has not been cancelled.
     core.disown(consumer)
-    if (!selfSettled) throw new WaybillError('CLOSED', `the consumer of '${queue}' was closed before it had begun`)
+    // A handler may have closed it: then it has begun, and ended.
+    if (!selfSettled && !consumer.hasBegun) throw new WaybillError('CLOSED', `the consumer of '${queue}' was closed before it had begun`)
   }
   return consumer
 }

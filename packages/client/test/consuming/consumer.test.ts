@@ -239,6 +239,39 @@ t.test('consumer - a handler may close everything in the middle of a frame', asy
   t.match(connection.status, { state: 'closed' })
 })
 
+t.test('consumer - a handler may close everything before consume has resolved: it resolves all the same', async (t) => {
+  for (const close of ['connection', 'channel'] as const) {
+    const broker = new FakeBroker()
+    const connection = await broker.connect()
+    const channel = await connection.channel()
+    const closing: Promise<void>[] = []
+    // The answer and the first message come in one read of the socket.
+    broker.answers.CONSUME = (frame, peer) => {
+      peer.answer(frame, {})
+      peer.deliver(frame.json.consumer, ['a', 'b'])
+      return undefined
+    }
+    const consumer = await channel.consume('work', () => {
+      closing.push({ connection, channel }[close].close())
+    })
+    await Promise.all(closing)
+    t.match(await consumer.closed, { reason: 'closed' })
+    t.equal(closing.length, 1, 'what has not been started goes back')
+    const entries = broker.peer.of('SETTLE').flatMap((frame) => frame.entries)
+    t.match(entries, [{ outcome: 'ack' }, { outcome: 'requeue' }])
+  }
+})
+
+t.test('consumer - closed before anything came of it, it has not begun', async (t) => {
+  const broker = new FakeBroker()
+  const connection = await broker.connect()
+  const controller = new AbortController()
+  const rejected = failure(connection.consume('work', () => {}, { signal: controller.signal }))
+  controller.abort()
+  t.match(await rejected, { code: 'CLOSED', message: /before it had begun/ })
+  await broker.peer.got('CANCEL')
+})
+
 t.test('consumer - options that do not exist or do not fit are mistakes, thrown at once', async (t) => {
   const connection = await new FakeBroker().connect()
   const handler = (): void => {}
