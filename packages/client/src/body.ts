@@ -52,6 +52,11 @@ export class EncodedBody {
     }
   }
 
+  /** The bytes, valid for as long as they are held. */
+  copy(): Buffer {
+    return Buffer.from(this.bytes.subarray(0, this.size))
+  }
+
   #view(buffer: ArrayBufferLike, from: number, size: number): void {
     this.bytes = new Uint8Array(buffer, from, size)
     this.size = size

@@ -29,8 +29,9 @@ import { exchangeBinding, queueBinding } from './declaring/binding.js'
 import { exchangeDeclaration, queueDeclaration } from './declaring/declaration.js'
 import { listAll } from './declaring/listing.js'
 import { asWaybillError, UsageError, WaybillError } from './errors.js'
+import { typeOfForm } from './publishing/meta.js'
 import type { EncodedNames } from './publishing/names.js'
-import { type PublishHome, publishOne } from './publishing/publish.js'
+import { checkPublish, type PublishHome, publishOne } from './publishing/publish.js'
 import { ChannelPublisher, type PublisherHome } from './publishing/publisher.js'
 import type { Lifeline } from './recovery/lifeline.js'
 import { closedError } from './recovery/refusals.js'
@@ -184,9 +185,12 @@ export class ClientChannel implements Channel, PublishHome, PublisherHome {
 
   request<T = unknown>(exchange: string, routingKey: string, body: unknown, options: PublishOptions = {}): Promise<Message<T>> {
     if (typeof options !== 'object' || options === null) throw new UsageError('OPTION_INVALID', 'the options of request are an object')
-    checkSignal(options.signal)
-    const publish = (own: PublishOptions): Promise<Confirmation> => this.publish(exchange, routingKey, body, own)
-    return this.#whileOpen(() => this.#shared.requests.request(publish, options))
+    // It is published when there is a queue for the reply: what is wrong with it is said now, and the body is what it is now.
+    checkPublish(this, exchange, routingKey, body, options)
+    const content = this.body.copy()
+    const contentType = options.contentType ?? typeOfForm[this.body.form]
+    const publish = (own: PublishOptions): Promise<Confirmation> => this.publish(exchange, routingKey, content, own)
+    return this.#whileOpen(() => this.#shared.requests.request(publish, { ...options, contentType }))
   }
 
   // ─── consuming ──────────────────────────────────────────────────────────

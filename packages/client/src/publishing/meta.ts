@@ -12,7 +12,8 @@ export const plainMeta: Readonly<Record<BodyForm, EncodedMeta | undefined>> = {
   json: encodeMeta({ contentType: jsonType }, undefined),
 }
 
-const typeOfForm: Readonly<Record<BodyForm, string | undefined>> = { bytes: undefined, text: textType, json: jsonType }
+/** The content type that the form of a body implies. */
+export const typeOfForm: Readonly<Record<BodyForm, string | undefined>> = { bytes: undefined, text: textType, json: jsonType }
 
 /**
  * Throws PublishError `PROPERTY_UNSUPPORTED` for a property that the protocol does not carry out, and UsageError `PROPERTY_INVALID` for

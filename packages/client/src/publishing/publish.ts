@@ -63,6 +63,22 @@ export function publishOne(
   return call.promise
 }
 
+/** Throws the UsageError that `publishOne` would throw, for what is published later; the body is encoded then. */
+export function checkPublish(home: PublishHome, exchange: string, routingKey: string, content: unknown, options: PublishOptions): void {
+  const { timeoutMs, signal } = options
+  checkSignal(signal)
+  flagsOf(options)
+  if (timeoutMs !== undefined) checkedTimeout(timeoutMs)
+  home.names.get(exchange)
+  home.names.get(routingKey)
+  home.body.encode(content)
+  try {
+    metaOf(home.body.form, options)
+  } catch (error) {
+    if (!(error instanceof PublishError)) throw error
+  }
+}
+
 /** What the outbox does not take is refused to the call. */
 function take(
   { outbox, body }: PublishHome,

@@ -222,3 +222,51 @@ t.test('respond - is a consumer with its options, checked at once', async (t) =>
   t.throws(() => connection.respond('quotes', () => {}, { parallel: 1 } as object), { code: 'OPTION_UNKNOWN' })
   broker.answers.CONSUME = silence
 })
+
+t.test('request - mistakes are thrown at once, by the first request as by every other', async (t) => {
+  const { connection, reply } = await asking()
+  const cyclic: Record<string, unknown> = {}
+  cyclic.self = cyclic
+  const cases: readonly [string, RegExp, () => unknown][] = [
+    ...[0, -1, Number.NaN, '5'].map((timeoutMs): [string, RegExp, () => unknown] => [
+      'OPTION_INVALID',
+      /timeoutMs/,
+      () => connection.request('', 'q', 1, { timeoutMs } as never),
+    ]),
+    ['OPTION_INVALID', /mandatory/, () => connection.request('', 'q', 1, { mandatory: 'yes' } as never)],
+    ['OPTION_INVALID', /confirm/, () => connection.request('', 'q', 1, { confirm: 'yes' } as never)],
+    ['PROPERTY_INVALID', /headers/, () => connection.request('', 'q', 1, { headers: 5 } as never)],
+    ['PROPERTY_INVALID', /'a' is undefined/, () => connection.request('', 'q', 1, { headers: { a: undefined } } as never)],
+    ['OPTION_INVALID', /replyTo/, () => connection.request('', 'q', 1, { replyTo: 'mine' })],
+    ['NAME_INVALID', /256/, () => connection.request('', 'x'.repeat(256), 1)],
+    ['NAME_INVALID', /string/, () => connection.request(5 as never, 'q', 1)],
+    ['BODY_INVALID', /JSON/, () => connection.request('', 'q', undefined)],
+    ['BODY_INVALID', /JSON/, () => connection.request('', 'q', cyclic)],
+  ]
+  for (const round of ['first', 'later']) {
+    for (const [code, message, call] of cases) t.throws(call, { name: 'UsageError', code, message }, `${round}: ${call}`)
+    const asked = connection.request('', 'q', 1)
+    await reply(2)
+    await asked
+  }
+  t.match(await failure(connection.request('', 'q', 1, { priority: 1 })), { name: 'PublishError', code: 'PROPERTY_UNSUPPORTED' })
+})
+
+t.test('request - the body is what it was when it was asked, as with publish', async (t) => {
+  const { broker, connection } = await asking()
+  const object = { sku: 'A1' }
+  const bytes = Buffer.from('A1')
+  const contentType = 'application/vnd.shop+json'
+  const asked = [object, bytes, 'A1'].map((body) => failure(connection.request('', 'q', body)))
+  asked.push(failure(connection.request('', 'q', object, { contentType })))
+  object.sku = 'B2'
+  bytes.write('B2')
+  await settle()
+  t.same(broker.peer.records.map(bodyText), ['{"sku":"A1"}', 'A1', 'A1', '{"sku":"A1"}'])
+  t.same(
+    broker.peer.records.map(({ properties }) => properties.contentType),
+    ['application/json', undefined, 'text/plain', contentType],
+  )
+  await connection.close()
+  for (const each of await Promise.all(asked)) t.match(each, { code: 'CLOSED' })
+})
