@@ -24,6 +24,23 @@ export function checkHandler(handler: unknown): void {
   if (typeof handler !== 'function') throw new UsageError('OPTION_INVALID', 'the handler is a function of the message')
 }
 
+/** For `on` and `off` of something that has one event. */
+export function checkListener(what: string, event: unknown, only: string, listener: unknown): void {
+  if (event !== only) throw new UsageError('EVENT_UNKNOWN', `${what} has no event '${String(event)}'; it has '${only}'`)
+  if (typeof listener !== 'function') throw new UsageError('OPTION_INVALID', `a listener of '${only}' is a function, not ${nameOf(listener)}`)
+}
+
+export function nameOf(value: unknown): string {
+  return value === null ? 'null' : typeof value
+}
+
+/** A limit of messages or bytes that the program keeps to itself: there may be none. */
+export function checkCount(name: string, value: unknown): void {
+  if (value !== Infinity && !(Number.isInteger(value) && (value as number) >= 1)) {
+    throw new UsageError('OPTION_INVALID', `${name} is a whole number, 1 or more, or Infinity`)
+  }
+}
+
 export function checkedTimeout(timeoutMs: number): number {
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0))
     throw new UsageError('OPTION_INVALID', 'timeoutMs is a number of milliseconds above 0')

@@ -12,6 +12,7 @@ import {
   Flag,
   type ListItems,
   type ListKind,
+  limits,
   type RequestName,
   type ResultBodies,
 } from '@waybill/protocol'
@@ -55,6 +56,8 @@ import type {
   QueueOptions,
   Untyped,
 } from './types.js'
+
+const waitMsMax = limits.waitMsMax.value
 
 /** What all channels of a connection share. */
 export interface Shared {
@@ -215,8 +218,8 @@ export class ClientChannel implements Channel, PublishHome, PublisherHome {
     this.names.check('queue', queue)
     const { waitMs = 0, signal } = options
     checkSignal(signal)
-    if (!Number.isInteger(waitMs) || waitMs < 0)
-      throw new UsageError('OPTION_INVALID', 'waitMs is a whole number of milliseconds, 0 or more')
+    if (!Number.isInteger(waitMs) || waitMs < 0 || waitMs > waitMsMax)
+      throw new UsageError('OPTION_INVALID', `waitMs is a whole number of milliseconds from 0 to ${waitMsMax}`)
     const ask = (own: AbortSignal | undefined): Promise<Delivery | undefined> =>
       this.#whileOpen(() => getOne(this.#core, this.#lifeline, queue, waitMs, own))
     const got = signal === undefined ? ask(undefined) : untilAborted(signal, ask)

@@ -1,8 +1,9 @@
 /** A connection: a channel of its own, the other channels, and what happens to it. */
+import { checkListener } from './arguments.js'
 import { EncodedBody } from './body.js'
 import { ClientChannel, type Shared } from './channel.js'
 import type { ChannelConsumer } from './consuming/consumer.js'
-import { UsageError, WaybillError } from './errors.js'
+import { WaybillError } from './errors.js'
 import { EncodedNames } from './publishing/names.js'
 import type { Lifeline } from './recovery/lifeline.js'
 import { closedError } from './recovery/refusals.js'
@@ -34,12 +35,13 @@ export class ClientConnection extends ClientChannel implements Connection {
   }
 
   on(event: 'status', listener: (status: Status) => void): this {
-    if (event !== 'status') throw new UsageError('EVENT_UNKNOWN', `a connection has no event '${String(event)}'; it has 'status'`)
+    checkListener('a connection', event, 'status', listener)
     this.#shared.lifeline.on(listener)
     return this
   }
 
-  off(_event: 'status', listener: (status: Status) => void): this {
+  off(event: 'status', listener: (status: Status) => void): this {
+    checkListener('a connection', event, 'status', listener)
     this.#shared.lifeline.off(listener)
     return this
   }

@@ -2,6 +2,7 @@
 import { connect, type Message } from '@waybill/client'
 import { createBroker } from '@waybill/server'
 import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { cert, key } from './support/certificates.js'
 import { Collected } from './support/collect.js'
@@ -44,6 +45,19 @@ t.test('mistakes - options that do not exist or do not fit are refused by name, 
     ['OPTION_INVALID', /consumer/, () => connection.consume('work', () => {}, null as never)],
     ['OPTION_INVALID', /signal/, () => connection.get('work', { signal: {} } as never)],
     ['OPTION_UNKNOWN', /'concurrency'/, () => connection.messages('work', { concurrency: 3 } as object)],
+    ['OPTION_INVALID', /exclusive/, () => connection.consume('work', () => {}, { exclusive: 'yes' } as never)],
+    ['OPTION_INVALID', /prefetch is/, () => connection.consume('work', () => {}, { prefetch: null } as never)],
+    ['OPTION_INVALID', /prefetchSize is/, () => connection.consume('work', () => {}, { prefetchSize: null } as never)],
+    ['OPTION_INVALID', /waitMs.* 600000/, () => connection.get('work', { waitMs: 1e12 })],
+    ['OPTION_INVALID', /window.*whole number/, () => connection.publisher('', { window: '5' } as never)],
+    ['OPTION_INVALID', /window.*whole number/, () => connection.publisher('', { window: 1.5 })],
+    ['OPTION_INVALID', /sizeMax.*whole number/, () => connection.publisher('', { sizeMax: '1000' } as never)],
+    ['OPTION_INVALID', /the option name .*100000 bytes.* 255/, () => connect(broker, { name: 'x'.repeat(100_000) })],
+    ['OPTION_INVALID', /the option name .*string/, () => connect(broker, { name: 5 } as never)],
+    ['OPTION_INVALID', /the option user .*300 bytes.* 255/, () => connect(broker, { user: 'é'.repeat(150) })],
+    ['OPTION_INVALID', /the option vhost .*string/, () => connect(broker, { vhost: null } as never)],
+    ['OPTION_INVALID', /the option password .* 1024/, () => connect(broker, { password: 'x'.repeat(1_025) })],
+    ['OPTION_INVALID', /the option password .*string/, () => connect(broker, { password: 5 } as never)],
   ]
   for (const [code, message, call] of cases) t.throws(call, { name: 'UsageError', code, message }, String(call))
   await connection.sendToQueue('work', 1)
@@ -52,6 +66,34 @@ t.test('mistakes - options that do not exist or do not fit are refused by name, 
   t.throws(() => message.reject({ reason: 5 } as never), { code: 'OPTION_INVALID', message: /reason/ })
   message.ack()
   t.match(await connection.checkQueue('work'), { messageCount: 0 })
+})
+
+t.test('mistakes - listeners that are none, and events that do not exist, whether they come or go', async (t) => {
+  const { connection } = await joined(t)
+  const emitters = { status: connection, refused: connection.publisher(''), error: await connection.consume('work', () => {}) }
+  for (const [event, emitter] of Object.entries(emitters) as [string, Record<'on' | 'off', (event: string, listener: unknown) => unknown>][]) {
+    for (const method of ['on', 'off'] as const) {
+      const noListener = { name: 'UsageError', code: 'OPTION_INVALID', message: new RegExp(`listener of '${event}' is a function`) }
+      for (const listener of [undefined, null, 'print']) t.throws(() => emitter[method](event, listener), noListener)
+      const noEvent = { name: 'UsageError', code: 'EVENT_UNKNOWN', message: new RegExp(`has no event 'end'; it has '${event}'`) }
+      t.throws(() => emitter[method]('end', () => {}), noEvent)
+      t.equal(
+        emitter[method](event, () => {}),
+        emitter,
+      )
+    }
+  }
+})
+
+t.test('mistakes - what is printed to find one shows what it is', async (t) => {
+  const { connection } = await joined(t)
+  const confirmation = await connection.sendToQueue('work', { to: 'ada' }, { headers: { n: 1 } })
+  t.equal(inspect(confirmation), `{ id: '${confirmation.id}', level: 'received', queues: 1 }`)
+  const message = (await connection.get('work')) as Message
+  const shown = inspect(message)
+  for (const part of [`id: '${message.id}'`, "queue: 'work'", "body: { to: 'ada' }", 'redelivered: false', 'n: 1']) t.match(shown, part)
+  await connection.sendToQueue('work', 'no JSON', { contentType: 'application/json' })
+  t.match(inspect(await connection.get('work')), 'body: <Buffer 6e 6f')
 })
 
 t.test('mistakes - whatever a handler throws or returns, the message is settled and the process lives', async (t) => {

@@ -27,7 +27,7 @@ const optionNames = ['ack', 'concurrency', 'prefetch', 'prefetchSize', 'parse', 
 /** Throws UsageError for options that do not exist or do not fit. */
 export function checkConsumeOptions(options: ConsumeOptions): void {
   checkOptions('a consumer', options, optionNames)
-  const { ack, concurrency, prefetch, prefetchSize, parse, priority, signal } = options
+  const { ack, concurrency, prefetch, prefetchSize, parse, exclusive, priority, signal } = options
   if (ack !== undefined && ack !== 'on-success' && ack !== 'manual' && ack !== 'none') {
     throw new UsageError('OPTION_INVALID', `ack is 'on-success', 'manual' or 'none', not '${String(ack)}'`)
   }
@@ -35,7 +35,8 @@ export function checkConsumeOptions(options: ConsumeOptions): void {
     throw new UsageError('OPTION_INVALID', 'concurrency is a whole number of handlers, at least 1, or Infinity')
   }
   if (parse !== undefined && typeof parse !== 'function') throw new UsageError('OPTION_INVALID', 'parse is a function of the body')
+  if (exclusive !== undefined && typeof exclusive !== 'boolean') throw new UsageError('OPTION_INVALID', 'exclusive is true or false')
   if (priority !== undefined && !Number.isInteger(priority)) throw new UsageError('OPTION_INVALID', 'priority is a whole number')
   checkSignal(signal)
-  checkWindow(prefetch ?? 0, prefetchSize ?? 0)
+  checkWindow(prefetch === undefined ? 0 : prefetch, prefetchSize === undefined ? 0 : prefetchSize)
 }

@@ -8,8 +8,8 @@
  */
 import { type ConsumeRequest, noDelay, Outcome } from '@waybill/protocol'
 import type { Clock, Timer } from '../clock.js'
-import { closeTimeoutOf } from '../arguments.js'
-import { asWaybillError, UsageError, WaybillError } from '../errors.js'
+import { checkListener, closeTimeoutOf } from '../arguments.js'
+import { asWaybillError, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
 import { onAbort } from '../signals.js'
 import type { ConsumeOptions, Consumer, ConsumerEnd } from '../types.js'
@@ -131,12 +131,13 @@ export class ChannelConsumer implements Consumer, DeliveryTarget, Holder {
   }
 
   on(event: 'error', listener: ErrorListener): this {
-    if (event !== 'error') throw new UsageError('EVENT_UNKNOWN', `a consumer has no event '${String(event)}'; it has 'error'`)
+    checkListener('a consumer', event, 'error', listener)
     this.#errors.add(listener)
     return this
   }
 
-  off(_event: 'error', listener: ErrorListener): this {
+  off(event: 'error', listener: ErrorListener): this {
+    checkListener('a consumer', event, 'error', listener)
     this.#errors.remove(listener)
     return this
   }

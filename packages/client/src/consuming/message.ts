@@ -17,6 +17,7 @@ import {
   recordFlags,
   recordSize,
 } from '@waybill/protocol'
+import { inspect } from 'node:util'
 import { checkOptions, checkReason } from '../arguments.js'
 import { decodeBody, formOf } from '../body.js'
 import { delayRule, isDelay } from '../delay.js'
@@ -126,6 +127,17 @@ export class Delivery implements Message {
   toJSON(): object {
     const { id, queue, exchange, routingKey, properties, redelivered, deliveryCount, failureCount } = this
     return { id, queue, exchange, routingKey, properties, redelivered, deliveryCount, failureCount }
+  }
+
+  /** What `console.log` prints: all of that, and the body; its bytes, if it cannot be read. */
+  [inspect.custom](): object {
+    let body: unknown
+    try {
+      body = this.body
+    } catch {
+      body = this.content
+    }
+    return { ...this.toJSON(), body }
   }
 
   // ─── for the client ─────────────────────────────────────────────────────

@@ -1,4 +1,5 @@
 /** What a confirm says of one message. Made for each `await publish()`, so it keeps numbers and makes its texts when asked. */
+import { inspect } from 'node:util'
 import type { Confirmation } from '../types.js'
 
 const levels = ['received', 'received', 'written', 'synced'] as const
@@ -23,6 +24,11 @@ export class StoredConfirmation implements Confirmation {
 
   get level(): 'received' | 'written' | 'synced' {
     return levels[this.#level]
+  }
+
+  /** What `console.log` prints. */
+  [inspect.custom](): Confirmation {
+    return this.toJSON()
   }
 
   toJSON(): Confirmation {

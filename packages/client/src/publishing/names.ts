@@ -5,6 +5,7 @@
  * So the cache stays below twice `generationMax` entries whatever keys a program makes up.
  */
 import { type EncodedName, encodeName, WireError } from '@waybill/protocol'
+import { nameOf } from '../arguments.js'
 import { UsageError } from '../errors.js'
 
 const generationMax = 2048
@@ -27,7 +28,7 @@ export class EncodedNames {
   /** Throws UsageError `NAME_INVALID`, which says what it was to be the name of. */
   check(what: string, name: string): void {
     if (typeof name !== 'string')
-      throw new UsageError('NAME_INVALID', `the name of the ${what} is a string, not ${name === null ? 'null' : typeof name}`)
+      throw new UsageError('NAME_INVALID', `the name of the ${what} is a string, not ${nameOf(name)}`)
     this.get(name)
   }
 
@@ -44,7 +45,7 @@ export class EncodedNames {
 
 function encoded(text: string): EncodedName {
   if (typeof text !== 'string')
-    throw new UsageError('NAME_INVALID', `a name or routing key is a string, not ${text === null ? 'null' : typeof text}`)
+    throw new UsageError('NAME_INVALID', `a name or routing key is a string, not ${nameOf(text)}`)
   try {
     return encodeName(text)
   } catch (error) {

@@ -11,8 +11,8 @@
  */
 import { type EncodedName, Flag, recordSizeOf } from '@waybill/protocol'
 import type { EncodedBody } from '../body.js'
-import { checkOptions } from '../arguments.js'
-import { PublishError, UsageError, WaybillError } from '../errors.js'
+import { checkCount, checkListener, checkOptions } from '../arguments.js'
+import { messageOf, PublishError, UsageError, WaybillError } from '../errors.js'
 import type { Log } from '../log.js'
 import { onAbort } from '../signals.js'
 import type { Properties, Publisher, PublisherOptions, Refusal, Untyped } from '../types.js'
@@ -66,8 +66,8 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
     checkOptions('a publisher', options, ['confirm', 'window', 'sizeMax'])
     const { confirm = true, window = windowDefault, sizeMax = sizeMaxDefault } = options
     if (typeof confirm !== 'boolean') throw new UsageError('OPTION_INVALID', 'confirm of a publisher is true or false')
-    if (!(window >= 1)) throw new UsageError('OPTION_INVALID', 'the window of a publisher is at least 1')
-    if (!(sizeMax >= 1)) throw new UsageError('OPTION_INVALID', 'sizeMax of a publisher is at least 1')
+    checkCount('the window of a publisher', window)
+    checkCount('sizeMax of a publisher', sizeMax)
     this.#home = home
     this.#outbox = home.outbox
     this.#exchangeName = exchange
@@ -165,12 +165,13 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
   }
 
   on(event: 'refused', listener: (refusal: Refusal) => void): this {
-    if (event !== 'refused') throw new UsageError('EVENT_UNKNOWN', `a publisher has no event '${String(event)}'; it has 'refused'`)
+    checkListener('a publisher', event, 'refused', listener)
     this.#listeners.add(listener)
     return this
   }
 
-  off(_event: 'refused', listener: (refusal: Refusal) => void): this {
+  off(event: 'refused', listener: (refusal: Refusal) => void): this {
+    checkListener('a publisher', event, 'refused', listener)
     this.#listeners.delete(listener)
     return this
   }
@@ -216,7 +217,7 @@ export class ChannelPublisher implements Origin, Publisher<Untyped, string> {
       try {
         listener({ sequence, routingKey, error })
       } catch (thrown) {
-        this.#home.log({ level: 'error', event: 'listener-failed', on: 'refused', message: String(thrown) })
+        this.#home.log({ level: 'error', event: 'listener-failed', on: 'refused', message: messageOf(thrown) })
       }
     }
   }

@@ -1,6 +1,7 @@
 /** The options of `connect`, checked once and filled in. */
+import { limits, nameSizeMax } from '@waybill/protocol'
 import { basename } from 'node:path'
-import { checkOptions, checkSignal } from '../arguments.js'
+import { checkOptions, checkSignal, nameOf } from '../arguments.js'
 import { UsageError } from '../errors.js'
 import { type Log, safely, stderrLog } from '../log.js'
 import { checkTlsOptions } from '../transport/tls-options.js'
@@ -44,6 +45,7 @@ const known: Readonly<Record<keyof ConnectOptions, true>> = {
   signal: true,
 }
 
+const passwordSizeMax = limits.passwordSizeMax.value
 const backoffMsDefault = 100
 const backoffMaxMsDefault = 10_000
 
@@ -58,6 +60,8 @@ export function settingsOf(options: ConnectOptions): ConnectSettings {
     offlineSizeMax = 16 * 1024 * 1024,
     unconfirmed = 'reject',
   } = options
+  for (const name of ['name', 'user', 'vhost'] as const) checkText(name, options[name])
+  checkPassword(options.password)
   positive('connectTimeoutMs', connectTimeoutMs)
   positive('offlineSizeMax', offlineSizeMax)
   if (
@@ -94,6 +98,22 @@ export function settingsOf(options: ConnectOptions): ConnectSettings {
     log: safely(options.log ?? stderrLog),
     hasLog: options.log !== undefined,
     signal: options.signal,
+  }
+}
+
+/** A text of HELLO. [P-3.3, P-6.1] */
+function checkText(option: string, value: unknown): void {
+  if (value === undefined) return
+  if (typeof value !== 'string') throw new UsageError('OPTION_INVALID', `the option ${option} is a string, not ${nameOf(value)}`)
+  const size = Buffer.byteLength(value)
+  if (size > nameSizeMax) throw new UsageError('OPTION_INVALID', `the option ${option} has ${size} bytes; at most ${nameSizeMax}`)
+}
+
+function checkPassword(value: unknown): void {
+  if (value === undefined) return
+  if (typeof value !== 'string') throw new UsageError('OPTION_INVALID', `the option password is a string, not ${nameOf(value)}`)
+  if (value.length > passwordSizeMax) {
+    throw new UsageError('OPTION_INVALID', `the option password has ${value.length} characters; at most ${passwordSizeMax}`)
   }
 }
 
