@@ -193,7 +193,11 @@ export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
     queue: Q,
     options?: Omit<ConsumeOptions, 'concurrency'>,
   ): AsyncIterableIterator<Message<Queued<S, Q>>>
-  /** One message, to be settled by hand; undefined when none came within waitMs (default 0). */
+  /**
+   * One message, to be settled by hand; undefined when none came within waitMs (default 0), over reconnects. While there is no connection
+   * it waits for one, like every call: it rejects with `OFFLINE` 30 s after waitMs (with offline 'fail' at once), and with `TIMEOUT` then
+   * when the broker is silent.
+   */
   get<Q extends Names<S['queues']>>(queue: Q, options?: GetOptions): Promise<Message<Queued<S, Q>> | undefined>
   /**
    * Publishes and waits for the reply, at most timeoutMs (default 10,000). Asking nobody rejects at once with `UNROUTABLE`, a handler
@@ -239,6 +243,7 @@ export interface BindOptions {
   match?: HeaderMatch
 }
 export interface GetOptions {
+  /** How long the broker waits for a message: 0 (default) to 600,000. */
   waitMs?: number
   signal?: AbortSignal
 }
@@ -287,7 +292,7 @@ export interface Confirmation {
 export interface PublisherOptions {
   /** Default true. False: nobody waits for the broker; refusals are still reported. */
   confirm?: boolean
-  /** Messages without a confirm (with confirm false: not sent yet) from which it is full. Default 1,000. */
+  /** Messages without a confirm (with confirm false: not sent yet) from which it is full: a whole number, or Infinity. Default 1,000. */
   window?: number
   /** Bytes of records of those from which it is full and `send` throws; the message that reaches them is taken. Default 8 MiB. */
   sizeMax?: number

@@ -24,7 +24,7 @@ export async function getOne(
     const unlisten = signal === undefined ? undefined : onAbort(signal, unwant)
     core.add(id, target)
     try {
-      const link = lifeline.link ?? (await lifeline.online(clock.now() + waitMs + answerMsMax))
+      const link = lifeline.link ?? (await lifeline.online(deadline + answerMsMax))
       const left = Math.max(0, Math.ceil(deadline - clock.now()))
       try {
         await link.request('get', core.number, { consumer: id, queue, ack: 'manual', waitMs: left }, left + answerMsMax)

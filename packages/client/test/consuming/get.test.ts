@@ -1,3 +1,4 @@
+import type { WaybillError } from '@waybill/client'
 import t from 'tap'
 import { FakeBroker, failure, settle, silence } from '../support/fake-broker.js'
 
@@ -50,6 +51,35 @@ t.test('get - waits as long as it is told, also over a reconnect', async (t) => 
   t.equal(await got, undefined)
   const { waitMs } = (await broker.peer.got('GET')).json
   t.ok(waitMs <= 3_000 && waitMs >= 2_000, `${waitMs} ms were left`)
+})
+
+t.test('get - without a connection it is OFFLINE, 30 s after the time it was given, however often one came and went', async (t) => {
+  for (const losses of [1, 2]) {
+    const broker = new FakeBroker()
+    broker.answers.GET = silence
+    const connection = await broker.connect()
+    const lose = async (): Promise<void> => {
+      broker.down = true
+      broker.peer.reset()
+      await settle()
+    }
+    if (losses === 1) await lose()
+    let error: WaybillError | undefined
+    const rejected = failure(connection.get('work', { waitMs: 20_000 })).then((caught) => {
+      error = caught
+    })
+    if (losses === 2) {
+      await broker.peer.got('GET')
+      await broker.clock.advance(8_000)
+      await lose()
+    }
+    await broker.clock.advance(losses === 1 ? 49_999 : 41_999)
+    t.equal(error, undefined)
+    await broker.clock.advance(1)
+    await rejected
+    t.match(error, { code: 'OFFLINE', retryable: true }, `${losses} losses`)
+    await connection.close()
+  }
 })
 
 t.test('get - a signal ends the waiting, and a message that comes nevertheless goes back', async (t) => {
