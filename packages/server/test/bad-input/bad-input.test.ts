@@ -4,18 +4,16 @@
  */
 import { limits, preface } from '@waybill/protocol'
 import { hashPassword } from '@waybill/server'
+import assert from 'node:assert'
 import t, { type Test } from 'tap'
 import { forSeeds, Random } from '../seeds.js'
 import { bytesOf } from '../stage/peer.js'
 import { rawPublish, rawRecord } from '../stage/records.js'
+import { commonSize, compare, conversation, converse, hello, mutate, opening } from './conversation.js'
 import { Attacker, besiege, checkMemory } from './siege.js'
 
 const KiB = 1 << 10
 const MiB = 1 << 20
-
-const hello = { type: 'HELLO', correlation: 1, json: { client: { product: 'attacker', version: '1' } } }
-const open = { type: 'OPEN', channel: 1, correlation: 2, json: {} }
-const opening = Buffer.concat([preface, bytesOf([hello, open])])
 
 /** One that has got in, with channel 1. */
 async function insider(port: number, reads = true): Promise<Attacker> {
@@ -370,18 +368,44 @@ t.test('bad input - publishers that outrun everybody fill the budget and no more
 )
 
 t.test('bad input - whole conversations, mutated: bits, sizes, cuts, repeats, splices', (t) =>
-  besiege(t, {}, async (victim, honest) => {
-    await forSeeds(t, 400, async (random) => {
-      const attacker = new Attacker(victim.port)
-      const bytes = mutate(random, conversation(random))
-      for (let at = 0; at < bytes.length; ) {
-        const size = random.chance(0.3) ? 1 + random.below(10) : 1 + random.below(3_000)
-        await attacker.send(bytes.subarray(at, at + size))
-        at += size
+  besiege(t, { limits: { handshakeMs: 1_000, frameMs: 1_000 } }, async ({ port }, honest) => {
+    const ends = new Map<string | undefined, number>()
+    await forSeeds(t, 8, async (random, seed) => {
+      const seeds = Array.from({ length: 50 }, () => random.below(2 ** 31))
+      const talk = async (own: number, i: number) => {
+        const good = conversation(new Random(own), `good ${seed} ${i}`)
+        const course = await converse(port, good.bytes, () => 2 ** 16)
+        assert.equal(course.end, undefined, 'a good conversation goes on')
+        compare(course, good, good.bytes.length, course)
+
+        const spoilt = conversation(new Random(own), `evil ${seed} ${i}`)
+        const random = new Random(own + 1)
+        const bytes = mutate(random, spoilt.bytes)
+        const untouched = commonSize(bytes, spoilt.bytes)
+        const pieceSize = () => (random.chance(0.3) ? 1 + random.below(10) : 1 + random.below(3_000))
+        const found = await converse(port, bytes, pieceSize)
+        compare(course, spoilt, untouched, found)
+        ends.set(found.end, (ends.get(found.end) ?? 0) + 1)
       }
-      attacker.end()
+      await Promise.all(
+        seeds.map((own, i) =>
+          talk(own, i).catch((error: unknown) => {
+            throw new Error(`conversation ${i}: ${(error as Error).message}`, { cause: error })
+          }),
+        ),
+      )
     })
     await honest.serve(20)
+    t.ok(
+      ends.has(undefined) && ends.has('frameMalformed') && ends.has('frameTimeout'),
+      'some went on, some were wrong, some were never whole',
+    )
+    t.comment(
+      [...ends]
+        .map(([end = 'goes on', count]) => `${end} ${count}`)
+        .sort()
+        .join(', '),
+    )
   }),
 )
 
@@ -429,75 +453,4 @@ class CreditedPublisher {
       this.#bytes = this.#bytes.subarray(size)
     }
   }
-}
-
-/** What a client says, all of it good. */
-function conversation(random: Random): Buffer {
-  const parts: Buffer[] = [opening]
-  let correlation = 10
-  let sequence = 1
-  for (let i = 0; i < 30; i++) {
-    const queue = `q${random.below(3)}`
-    switch (random.below(9)) {
-      case 0:
-        parts.push(bytesOf([{ type: 'DECLARE_QUEUE', channel: 1, correlation: correlation++, json: { queue, exclusive: true } }]))
-        break
-      case 1:
-        parts.push(bytesOf([{ type: 'CONSUME', channel: 1, correlation: correlation++, json: { consumer: 1 + random.below(3), queue } }]))
-        break
-      case 2:
-        parts.push(
-          bytesOf([
-            { type: 'SETTLE', channel: 1, entries: [{ firstTag: 1 + random.below(5), count: 1 + random.below(3), outcome: 'ack' }] },
-          ]),
-        )
-        break
-      case 3:
-        parts.push(
-          bytesOf([{ type: 'WINDOW', channel: 1, consumer: random.below(3), messageCount: random.below(10), size: random.below(10_000) }]),
-        )
-        break
-      case 4:
-        parts.push(bytesOf([{ type: 'LIST', correlation: correlation++, json: { kind: 'queues' } }]))
-        break
-      case 5:
-        parts.push(
-          bytesOf([{ type: 'GET', channel: 1, correlation: correlation++, json: { consumer: 9, queue, waitMs: random.below(100) } }]),
-        )
-        break
-      default: {
-        const records = Array.from({ length: 1 + random.below(5) }, () => ({ key: queue, body: Buffer.alloc(random.below(500)) }))
-        parts.push(rawPublish(1, sequence, records, random.below(16) & 0x0e))
-        sequence += records.length
-      }
-    }
-  }
-  return Buffer.concat(parts)
-}
-
-function mutate(random: Random, bytes: Buffer): Buffer {
-  let mutated = Buffer.from(bytes)
-  for (let count = 1 + random.below(4); count > 0; count--) {
-    const at = random.below(mutated.length)
-    switch (random.below(6)) {
-      case 0:
-        mutated[at]! ^= 1 << random.below(8)
-        break
-      case 1:
-        if (at + 4 <= mutated.length) mutated.writeUInt32BE(random.pick([0, 1, 0x7fff_ffff, 0xffff_ffff, random.below(100_000)]), at)
-        break
-      case 2:
-        mutated = mutated.subarray(0, at + 1)
-        break
-      case 3:
-        mutated = Buffer.concat([mutated.subarray(0, at), mutated.subarray(Math.max(0, at - random.below(300)))])
-        break
-      case 4:
-        mutated = Buffer.concat([mutated.subarray(0, at), mutated.subarray(Math.min(mutated.length, at + random.below(50)))])
-        break
-      default:
-        mutated = Buffer.concat([mutated.subarray(0, at), Buffer.alloc(1 + random.below(20), random.below(256)), mutated.subarray(at)])
-    }
-  }
-  return mutated
 }
