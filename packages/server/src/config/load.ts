@@ -10,6 +10,7 @@ import { ConfigError, type ConfigProblem } from './config-error.js'
 import { didYouMean } from './did-you-mean.js'
 import type { Machine } from './memory.js'
 import { configSchema } from './schema.js'
+import { besideFile } from './tls.js'
 
 export interface ConfigSources {
   /** What holds where nobody says anything else, in place of the defaults of `createBroker`. */
@@ -113,7 +114,7 @@ function readFile(path: string, machine: Machine): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return fail('the configuration must be an object, found something else; write { "listen": { "port": 7670 } }')
   }
-  return value as Record<string, unknown>
+  return 'tls' in value ? { ...value, tls: besideFile(value.tls, path) } : { ...value }
 }
 
 /** What JSON.parse has to say, with line and column if it tells a position. */

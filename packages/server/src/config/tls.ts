@@ -1,3 +1,4 @@
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { ConfigError, type ConfigProblem } from './config-error.js'
 import type { TlsOptions } from './config.js'
 import type { Machine } from './memory.js'
@@ -12,7 +13,7 @@ export function readTls(tls: TlsOptions, machine: Pick<Machine, 'readText'>): Tl
     if (text === undefined || !isPem(text)) {
       problems.push({
         path: `tls.${name}`,
-        message: `must be PEM or the path of a PEM file, found ${found} at '${value}'; check the path`,
+        message: `must be PEM or the path of a PEM file, found ${found} at '${resolve(value)}'; check the path`,
         source: undefined,
       })
     }
@@ -21,6 +22,15 @@ export function readTls(tls: TlsOptions, machine: Pick<Machine, 'readText'>): Tl
   const texts = { key: read('key', tls.key), cert: read('cert', tls.cert), ...(tls.ca === undefined ? {} : { ca: read('ca', tls.ca) }) }
   if (problems.length > 0) throw new ConfigError(problems)
   return texts
+}
+
+/** What a configuration file says of `tls`: relative paths in it begin where it lies, wherever the broker is started. */
+export function besideFile(tls: unknown, file: string): unknown {
+  if (typeof tls !== 'object' || tls === null || Array.isArray(tls)) return tls
+  const isRelative = (value: unknown): value is string => typeof value === 'string' && value !== '' && !isPem(value) && !isAbsolute(value)
+  return Object.fromEntries(
+    Object.entries(tls).map(([name, value]) => [name, isRelative(value) ? join(dirname(file), value) : value]),
+  )
 }
 
 function isPem(text: string): boolean {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import t from 'tap'
 import { ConfigError } from '../../dist/config/config-error.js'
 import { type ConfigSources, loadConfig, outsideOptions } from '../../dist/config/load.js'
@@ -33,6 +34,25 @@ t.test('load - flags win over the environment, which wins over the file', async 
   t.equal(config.limits.queueCount, 11)
   t.equal(config.limits.bindingCount, 20)
   t.equal(config.log, 'json')
+})
+
+t.test('load - files that the file names lie beside it; those named from outside, and PEM, are taken as they are', async (t) => {
+  const pem = '-----BEGIN CERTIFICATE-----\n'
+  const tls = (text: object): string => JSON.stringify({ tls: text })
+  const files = {
+    'etc/waybill/w.json': tls({ key: 'key.pem', cert: '../certs/cert.pem', ca: '/var/ca.pem' }),
+    'w.json': tls({ key: './key.pem', cert: pem }),
+  }
+  t.same(load({ file: 'etc/waybill/w.json' }, files).tls, {
+    key: join('etc/waybill', 'key.pem'),
+    cert: join('etc/certs', 'cert.pem'),
+    ca: '/var/ca.pem',
+  })
+  t.same(load({ file: 'w.json' }, files).tls, { key: 'key.pem', cert: pem })
+  const outside = { file: 'etc/waybill/w.json', flags: { 'tls-key': 'own.pem' }, environment: { WAYBILL_TLS_CERT: 'mine.pem' } }
+  t.same(load(outside, files).tls, { key: 'own.pem', cert: 'mine.pem', ca: '/var/ca.pem' })
+  t.match(problemsOf({ file: 'w.json' }, { 'w.json': '{"tls": {"key": 5, "cert": null}}' }), [/^tls\.key: /, /^tls\.cert: /])
+  t.match(problemsOf({ file: 'w.json' }, { 'w.json': '{"tls": 5}' }), [/^tls: /])
 })
 
 t.test('load - a port from outside opens a listener that the file had closed', async (t) => {
