@@ -115,7 +115,7 @@ async function talk({ target, ca, settings }: Wanted, io: Io): Promise<number> {
     settings,
   })
   const session = new Session(screen)
-  session.attach(await openLink({ target, ca, timeoutMs: connectMs }, session))
+  session.attach(await openLink({ target, ca, timeoutMs: connectMs, npm: io.env.npm_lifecycle_event !== undefined }, session))
   const stopListening = terminal
     ? () => {}
     : io.onSignal(() => {

@@ -41,6 +41,8 @@ export interface LinkOptions {
   /** Certificate authorities, PEM; without them those of Node hold. */
   readonly ca?: Buffer | undefined
   readonly timeoutMs: number
+  /** Started by a command of npm, so in a clone of the repository. */
+  readonly npm: boolean
 }
 
 export class Link implements FrameSink {
@@ -116,7 +118,8 @@ export async function openLink(options: LinkOptions, listener: LinkListener): Pr
   return link
 }
 
-function openSocket({ target, ca, timeoutMs }: LinkOptions): Promise<Socket> {
+function openSocket(options: LinkOptions): Promise<Socket> {
+  const { target, ca, timeoutMs } = options
   const { host, port, tls } = target
   return new Promise((resolve, reject) => {
     const isName = !/^[\d.]+$|:/.test(host)
@@ -135,13 +138,14 @@ function openSocket({ target, ca, timeoutMs }: LinkOptions): Promise<Socket> {
     })
     socket.once('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer)
-      reject(new ConnectFailure(connectProblem(error, target)))
+      reject(new ConnectFailure(connectProblem(error, options)))
     })
   })
 }
 
 /** At least 8 bytes, which are a preface of our version. */
-function readPreface(socket: Socket, { target, timeoutMs }: LinkOptions): Promise<Buffer> {
+function readPreface(socket: Socket, options: LinkOptions): Promise<Buffer> {
+  const { target, timeoutMs } = options
   return new Promise((resolve, reject) => {
     let bytes = Buffer.alloc(0)
     const timer = setTimeout(() => done(`${targetText(target)} took the connection and says nothing`), timeoutMs)
@@ -172,7 +176,7 @@ function readPreface(socket: Socket, { target, timeoutMs }: LinkOptions): Promis
       look(false)
     }
     const onEnd = (): void => look(true)
-    const onError = (error: Error): void => done(connectProblem(error, target))
+    const onError = (error: Error): void => done(connectProblem(error, options))
     socket.on('data', onData).on('end', onEnd).on('error', onError)
   })
 }
@@ -185,11 +189,11 @@ function foreignProblem(bytes: Buffer, target: Target): string {
   return `${where} is no Waybill broker, or does not want us; it says ${line}`
 }
 
-function connectProblem(error: NodeJS.ErrnoException, target: Target): string {
+function connectProblem(error: NodeJS.ErrnoException, { target, npm }: LinkOptions): string {
   const where = targetText(target)
   switch (error.code) {
     case 'ECONNREFUSED':
-      return `nothing listens on ${where}; start a broker with: waybill serve`
+      return `nothing listens on ${where}; start a broker with: ${npm ? 'npm start' : 'waybill serve'}`
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `no host is called ${target.host}`

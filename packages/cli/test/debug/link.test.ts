@@ -29,7 +29,10 @@ t.test('link - a port where nobody listens, and a host that is not there', async
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
   await new Promise((resolve) => server.close(resolve))
-  t.match(await typed(port, []), { code: 2, err: `nothing listens on 127.0.0.1:${port}; start a broker with: waybill serve\n`, out: '' })
+  const nobody = `nothing listens on 127.0.0.1:${port}; start a broker with: `
+  t.match(await typed(port, []), { code: 2, err: `${nobody}waybill serve\n`, out: '' })
+  const env = { npm_lifecycle_event: 'debug' }
+  t.match(await typed(port, [], { env }), { code: 2, err: `${nobody}npm start\n`, out: '' }, 'in a clone there is no waybill to call')
 })
 
 t.test('link - a broker that goes away in the middle is exit code 2, and says so', async (t) => {
