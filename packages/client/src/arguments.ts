@@ -27,7 +27,8 @@ export function checkHandler(handler: unknown): void {
 /** For `on` and `off` of something that has one event. */
 export function checkListener(what: string, event: unknown, only: string, listener: unknown): void {
   if (event !== only) throw new UsageError('EVENT_UNKNOWN', `${what} has no event '${String(event)}'; it has '${only}'`)
-  if (typeof listener !== 'function') throw new UsageError('OPTION_INVALID', `a listener of '${only}' is a function, not ${nameOf(listener)}`)
+  if (typeof listener !== 'function')
+    throw new UsageError('OPTION_INVALID', `a listener of '${only}' is a function, not ${nameOf(listener)}`)
 }
 
 export function nameOf(value: unknown): string {

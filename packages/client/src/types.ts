@@ -142,7 +142,7 @@ export interface Connection<S extends Shapes = Untyped> extends Channel<S> {
 }
 
 export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
-  /** Without a name the client makes one and keeps it over reconnects. Throws DeclareError when a queue of that name differs. */
+  /** Without a name the client makes one (`client.` and 20 letters) and keeps it over reconnects. Rejects with DeclareError when a queue of that name differs. */
   declareQueue(name?: string, options?: QueueOptions): Promise<QueueInfo>
   declareExchange(name: string, options: ExchangeOptions): Promise<{ created: boolean }>
   /** Reject with `NOT_FOUND` for what is not there. */
@@ -201,7 +201,8 @@ export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
   get<Q extends Names<S['queues']>>(queue: Q, options?: GetOptions): Promise<Message<Queued<S, Q>> | undefined>
   /**
    * Publishes and waits for the reply, at most timeoutMs (default 10,000). Asking nobody rejects at once with `UNROUTABLE`, a handler
-   * that threw with RemoteError.
+   * that threw with RemoteError. Replies come to an exclusive queue of the connection, `client.` and 20 letters, which its user needs to
+   * configure and to read, and whoever answers to write.
    */
   request<T = unknown>(exchange: string, key: string, body: unknown, options?: PublishOptions): Promise<Message<T>>
   /** What the handler returns, or the promise it returns resolves to, is the reply. What it throws reaches the requester as RemoteError. */

@@ -223,6 +223,30 @@ t.test('broker - a password that is wrong rejects at once, the right one connect
   await connection.close()
 })
 
+t.test('broker - requests and queues without a name need client.*, and no more of it than the README says', async (t) => {
+  const passwordHash = await hashPassword('lovelace')
+  const user = (name: string, configure: string[], write: string[], read: string[]) => ({
+    name,
+    passwordHash,
+    permissions: { configure, write, read },
+  })
+  const { join } = await meeting(t, 'tcp', {
+    users: [
+      user('asks', ['client.*'], ['shop.quotes'], ['client.*']),
+      user('answers', ['shop.*'], ['client.*'], ['shop.*']),
+      user('neither', ['shop.*'], ['*'], ['shop.*']),
+    ],
+  })
+  const joined = (name: string): Promise<Connection> => join({ user: name, password: 'lovelace' })
+  const [asks, answers, neither] = [await joined('asks'), await joined('answers'), await joined('neither')]
+  await answers.declareQueue('shop.quotes')
+  await answers.respond<number>('shop.quotes', (message) => message.body * 2)
+  t.equal((await asks.request('', 'shop.quotes', 21)).body, 42)
+  t.match((await asks.declareQueue()).queue, /^client\.[a-z2-7]{20}$/)
+  t.match(await failure(neither.request('', 'shop.quotes', 21)), { code: 'FORBIDDEN', message: /configure queue 'client\./ })
+  t.match(await failure(neither.declareQueue()), { code: 'FORBIDDEN', message: /configure queue 'client\./ })
+})
+
 t.test('broker - one that goes away is found again, with everything on it', async (t) => {
   const first = await createBroker({ listen: { host: 'localhost', port: 0 }, log: 'none' })
   const port = (first.address as AddressInfo).port

@@ -71,7 +71,10 @@ t.test('mistakes - options that do not exist or do not fit are refused by name, 
 t.test('mistakes - listeners that are none, and events that do not exist, whether they come or go', async (t) => {
   const { connection } = await joined(t)
   const emitters = { status: connection, refused: connection.publisher(''), error: await connection.consume('work', () => {}) }
-  for (const [event, emitter] of Object.entries(emitters) as [string, Record<'on' | 'off', (event: string, listener: unknown) => unknown>][]) {
+  for (const [event, emitter] of Object.entries(emitters) as [
+    string,
+    Record<'on' | 'off', (event: string, listener: unknown) => unknown>,
+  ][]) {
     for (const method of ['on', 'off'] as const) {
       const noListener = { name: 'UsageError', code: 'OPTION_INVALID', message: new RegExp(`listener of '${event}' is a function`) }
       for (const listener of [undefined, null, 'print']) t.throws(() => emitter[method](event, listener), noListener)

@@ -27,8 +27,7 @@ export class EncodedNames {
 
   /** Throws UsageError `NAME_INVALID`, which says what it was to be the name of. */
   check(what: string, name: string): void {
-    if (typeof name !== 'string')
-      throw new UsageError('NAME_INVALID', `the name of the ${what} is a string, not ${nameOf(name)}`)
+    if (typeof name !== 'string') throw new UsageError('NAME_INVALID', `the name of the ${what} is a string, not ${nameOf(name)}`)
     this.get(name)
   }
 
@@ -44,8 +43,7 @@ export class EncodedNames {
 }
 
 function encoded(text: string): EncodedName {
-  if (typeof text !== 'string')
-    throw new UsageError('NAME_INVALID', `a name or routing key is a string, not ${nameOf(text)}`)
+  if (typeof text !== 'string') throw new UsageError('NAME_INVALID', `a name or routing key is a string, not ${nameOf(text)}`)
   try {
     return encodeName(text)
   } catch (error) {

@@ -69,7 +69,8 @@ t.test('tls - the error names the host and what to do about it', async (t) => {
 t.test('tls - options of it with a URL in plain text are a mistake: nothing is said to anybody', async (t) => {
   const plain = (target: string | string[], tls: object) => () => connect(target, { ...quiet, tls })
   const wanted = { name: 'UsageError', code: 'OPTION_INVALID', message: /'tls'.*localhost:1 .*plain text.*waybills:\/\// }
-  for (const tls of [{ ca: cert }, { serverName: 'a' }, { insecureSkipVerification: true }]) t.throws(plain('waybill://localhost:1', tls), wanted)
+  for (const tls of [{ ca: cert }, { serverName: 'a' }, { insecureSkipVerification: true }])
+    t.throws(plain('waybill://localhost:1', tls), wanted)
   t.throws(plain(['waybills://localhost:2', 'waybill://localhost:1'], { ca: cert }), wanted)
   const error = await failure(connect('waybill://localhost:1', { ...quiet, tls: { ca: undefined }, connectTimeoutMs: 1 } as object))
   t.equal(error.code, 'CONNECT_FAILED', 'none that is set')
@@ -86,15 +87,33 @@ t.test('tls - what an option cannot be is a mistake, and what it has not is said
     [/tls\.insecureSkipVerification is true or false/, { insecureSkipVerification: 'no' }],
   ]
   for (const [message, tls] of wrong) {
-    t.throws(() => connect('waybills://localhost:1', { ...quiet, tls }), { name: 'UsageError', code: 'OPTION_INVALID', message }, `${message}`)
+    t.throws(
+      () => connect('waybills://localhost:1', { ...quiet, tls }),
+      { name: 'UsageError', code: 'OPTION_INVALID', message },
+      `${message}`,
+    )
   }
   const { port } = await listening(t, { cert })
   const refused = (tls: object) => failure(connect(`waybills://localhost:${port}`, { ...quiet, tls }))
-  for (const ca of ['ca.pem', Buffer.from('garbage'), [], ['garbage'], '-----BEGIN CERTIFICATE-----\ngarbage\n-----END CERTIFICATE-----\n']) {
-    t.match(await refused({ ca }), { code: 'TLS_FAILED', retryable: false, message: /tls\.ca has no certificate.*not the name/ }, String(ca))
+  for (const ca of [
+    'ca.pem',
+    Buffer.from('garbage'),
+    [],
+    ['garbage'],
+    '-----BEGIN CERTIFICATE-----\ngarbage\n-----END CERTIFICATE-----\n',
+  ]) {
+    t.match(
+      await refused({ ca }),
+      { code: 'TLS_FAILED', retryable: false, message: /tls\.ca has no certificate.*not the name/ },
+      String(ca),
+    )
   }
   t.match(await refused({ ca: expiredCert }), { code: 'TLS_FAILED', message: /tls\.ca .*another/ })
-  t.match((await refused({ ca: [`# ours\n${expiredCert}`, Buffer.from(cert)], serverName: 'x' })).message, /tls\.serverName/, 'those are used')
+  t.match(
+    (await refused({ ca: [`# ours\n${expiredCert}`, Buffer.from(cert)], serverName: 'x' })).message,
+    /tls\.serverName/,
+    'those are used',
+  )
 })
 
 t.test('tls - verification is off only by an option that says so', async (t) => {

@@ -6,7 +6,11 @@ import { limitTable } from '../limits.js'
 
 const name = { type: 'string', minLength: 1, maxLength: 255 }
 const patterns = { type: 'array', maxItems: 100, items: { type: 'string', maxLength: 255 } }
-const pem = { type: 'string', minLength: 1, description: 'A PEM text, or the path of a file with one; in a configuration file it begins where that lies.' }
+const pem = {
+  type: 'string',
+  minLength: 1,
+  description: 'A PEM text, or the path of a file with one; in a configuration file it begins where that lies.',
+}
 
 export const configSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',

@@ -28,9 +28,7 @@ export function readTls(tls: TlsOptions, machine: Pick<Machine, 'readText'>): Tl
 export function besideFile(tls: unknown, file: string): unknown {
   if (typeof tls !== 'object' || tls === null || Array.isArray(tls)) return tls
   const isRelative = (value: unknown): value is string => typeof value === 'string' && value !== '' && !isPem(value) && !isAbsolute(value)
-  return Object.fromEntries(
-    Object.entries(tls).map(([name, value]) => [name, isRelative(value) ? join(dirname(file), value) : value]),
-  )
+  return Object.fromEntries(Object.entries(tls).map(([name, value]) => [name, isRelative(value) ? join(dirname(file), value) : value]))
 }
 
 function isPem(text: string): boolean {
