@@ -76,6 +76,7 @@ export class BrokerProcess {
       later: (ms, run) => home.clock.later(ms, run),
       tally: home.tally,
       failed: () => home.diskFailed(),
+      now: () => home.clock.now() - home.clock.stalledMs,
       syncMs: options.syncMs,
       ...(options.bytesPerMs === undefined ? {} : { bytesPerMs: options.bytesPerMs }),
     })
@@ -98,6 +99,11 @@ export class BrokerProcess {
   /** The disk has room for so many more bytes. */
   fill(freeSize: number): void {
     this.disk.capacity = freeSize === Infinity ? capacity : Math.min(capacity, this.disk.usedSize + freeSize)
+  }
+
+  /** Whether whatever it is asked for may fail. */
+  get isDiskFailing(): boolean {
+    return this.disk.isFailing || this.disk.capacity < capacity
   }
 
   /** A bit turns of what the disk has, mostly where messages lie; of what one process after another has written, one in all. */

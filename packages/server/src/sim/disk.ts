@@ -22,6 +22,8 @@ export interface SimDiskOptions {
   readonly tally?: Tally
   /** A sync or a write has failed, and is about to be told. */
   readonly failed?: () => void
+  /** Milliseconds of the process's time. */
+  readonly now?: () => number
   /** Bytes of the whole disk. Default 1 GiB. */
   readonly capacity?: number
   /** A sync takes from `least` to `most` milliseconds. Default 0.05 to 5. */
@@ -50,6 +52,9 @@ export class SimDisk implements Disk {
   #isDead = false
   #failingSyncs = 0
   #failingWrites: Pending | undefined
+  #syncCount = 0
+  #syncingSince = 0
+  #syncedMs = 0
   /** Operations until the process ends. */
   #operationsLeft = Infinity
   #ends: () => void = () => undefined
@@ -142,6 +147,16 @@ export class SimDisk implements Disk {
   /** Turns one bit of one byte. False: the disk does not have it for sure. */
   flip(name: string, offset: number, bit = 0): boolean {
     return this.#names.seen.get(name)?.rot(offset, bit) ?? false
+  }
+
+  /** Whether it goes on until somebody heals it. */
+  get isFailing(): boolean {
+    return this.#failingSyncs === Infinity || this.#failingWrites?.count === Infinity
+  }
+
+  /** Time in which something was being synced. */
+  get syncingMs(): number {
+    return this.#syncedMs + (this.#syncCount > 0 ? this.#now - this.#syncingSince : 0)
   }
 
   get usedSize(): number {
@@ -253,7 +268,9 @@ export class SimDisk implements Disk {
     if (fails) this.#failingSyncs--
     const { bytesPerMs = Infinity } = this.#options
     const extraMs = size / bytesPerMs
+    if (this.#syncCount++ === 0) this.#syncingSince = this.#now
     this.later(this.syncMs.least + extraMs, this.syncMs.most + extraMs, () => {
+      if (--this.#syncCount === 0) this.#syncedMs += this.#now - this.#syncingSince
       if (fails) {
         lose()
         this.#count('disk sync failed')
@@ -264,6 +281,10 @@ export class SimDisk implements Disk {
       arrive()
       done(undefined)
     })
+  }
+
+  get #now(): number {
+    return this.#options.now?.() ?? 0
   }
 
   /** The offset that a file can grow to. */

@@ -96,8 +96,17 @@ export class SimBroker {
     this.trace = new Trace(print)
     this.limits = { ...simLimits, ...limits }
     this.clock = new SimClock(this.timeline, this.random('clock'))
-    this.checkers = new Checkers({ clock: this.clock, tally: this.tally, limits: this.limits, keeps: data !== undefined })
     const broker = this
+    const disk = {
+      get isFailing() {
+        return broker.process!.isDiskFailing
+      },
+      get syncingMs() {
+        return broker.process!.disk.syncingMs
+      },
+    }
+    const keeps = data !== undefined
+    this.checkers = new Checkers({ clock: this.clock, tally: this.tally, limits: this.limits, keeps, ...(keeps ? { disk } : {}) })
     const context = {
       timeline: this.timeline,
       clock: this.clock,
@@ -187,13 +196,14 @@ export class SimBroker {
     this.trace.add(this.timeline.now, `${level} ${event}${this.#isPrinted ? ` ${JSON.stringify(fields ?? {})}` : ''}`)
     this.tally.count(`log ${event}`)
     if (event === 'data-damaged') this.tally.count('messages lost', Number(fields?.messageCount ?? 0))
-    if (event === 'data-damaged' || event === 'data-torn-tail') this.#damageTold(event, JSON.stringify(fields))
+    if (event === 'data-damaged' || event === 'data-torn-tail') this.#check(() => this.checkers.damageTold(event, JSON.stringify(fields)))
+    if (event === 'storage-failed' || event === 'storage-recovered') this.#check(() => this.checkers.storageSaid(event))
   }
 
   /** In a turn, or while opening, where nothing that is thrown arrives. */
-  #damageTold(event: 'data-damaged' | 'data-torn-tail', where: string): void {
+  #check(look: () => void): void {
     try {
-      this.checkers.damageTold(event, where)
+      look()
     } catch (error) {
       ;(this.#options.fail ?? thrown)(error as SimulationFailure)
     }

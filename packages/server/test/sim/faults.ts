@@ -282,6 +282,14 @@ export const faults: readonly PlantedFault[] = [
     checks: ['damage', 'exception', 'invented', 'lost', 'names', 'recovery'],
   },
   {
+    room: 'storage, mending',
+    what: 'a disk that has failed is never taken up again',
+    file: 'server/dist/storage/mending.js',
+    find: "if (this.#state === 'failed' && now >= this.#retryAt && !snapshots.isBusy)",
+    put: 'if (false)',
+    checks: ['storage'],
+  },
+  {
     room: 'queues, after a restart',
     what: 'what was delivered before a restart comes again without saying so',
     file: 'server/dist/broker/queues/lane.js',

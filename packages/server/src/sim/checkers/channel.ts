@@ -120,7 +120,7 @@ function decideOne(home: SessionHome, each: Undecided, run: ConfirmRun | undefin
     const isRight =
       name === refusal ||
       (name !== undefined && each.alternatives.includes(name)) ||
-      (name === 'storageFailed' && home.hasFailed && each.level > 1)
+      (name === 'storageFailed' && each.level > 1 && home.wasDiskOutSince(message!.stamp))
     expect(isRight, 'confirm', () => `sequence ${sequence} is refused with ${name} (${detail}), expected: ${refusal ?? 'taken'}`)
     if (message === undefined) return
     // What was taken before the disk failed may be on its way, or there when the broker comes back. [P-10.4]

@@ -16,6 +16,7 @@
  *
  *     lost         what somebody was told is kept is there: messages, names, settlements
  *     invented     nothing else is, but what may have been kept without anybody having been told
+ *     storage      a disk that has failed is taken up again in time, and excuses nothing but what happens until then
  */
 import type { ErrorName } from '@waybill/protocol'
 import type { DurableState } from '../../broker/durable.js'
@@ -30,6 +31,7 @@ import type { PlainRecord } from './frames.js'
 import { ExpectedNames } from './names.js'
 import type { SessionHome, SessionLimits } from './home.js'
 import { Keeping } from './keeping.js'
+import { Outage } from './outage.js'
 import type { ExpectedQueue } from './queue.js'
 import { ExpectedSession } from './session.js'
 import { checkAgainst, checkSums } from './sums.js'
@@ -48,6 +50,15 @@ export interface CheckersOptions {
   readonly limits: SessionLimits
   /** Whether the broker has a disk. */
   readonly keeps: boolean
+  /** What it does now. */
+  readonly disk?: DiskState
+}
+
+export interface DiskState {
+  /** Whether it goes on failing, or has no room. */
+  readonly isFailing: boolean
+  /** Milliseconds in which the process has waited for it to sync. */
+  readonly syncingMs: number
 }
 
 export class Checkers implements Doorkeeper, SessionHome {
@@ -67,14 +78,16 @@ export class Checkers implements Doorkeeper, SessionHome {
   /** Queues that are gone, for the sums. */
   readonly #gone = new Set<ExpectedQueue>()
   readonly #keeping = new Keeping()
+  readonly #outage: Outage
   #goneNow: ExpectedQueue[] = []
   #turn: Turn | undefined
 
-  constructor({ clock, tally, limits, keeps }: CheckersOptions) {
+  constructor({ clock, tally, limits, keeps, disk = { isFailing: false, syncingMs: 0 } }: CheckersOptions) {
     this.#clock = clock
     this.tally = tally
     this.limits = limits
     this.keeps = keeps
+    this.#outage = new Outage(this, disk)
   }
 
   watch(turn: Turn): void {
@@ -90,8 +103,12 @@ export class Checkers implements Doorkeeper, SessionHome {
     return this.#clock.stalledMs
   }
 
-  get hasFailed(): boolean {
-    return this.#keeping.hasFailed
+  get isDiskOut(): boolean {
+    return this.#outage.isOn
+  }
+
+  wasDiskOutSince(stamp: number): boolean {
+    return this.#outage.wasOnSince(stamp)
   }
 
   // ─── what the workload says of its own misdeeds ─────────────────────────
@@ -200,7 +217,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   }
 
   take(record: PlainRecord): TakenMessage {
-    return this.#taken.take(record, this.stamp, this.hasFailed)
+    return this.#taken.take(record, this.stamp, this.isDiskOut)
   }
 
   canHaveId(message: TakenMessage, id: number): boolean {
@@ -232,6 +249,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   #turnEnds(turn: Turn): void {
     this.tally.count('turns')
     this.stamp++
+    this.#outage.turnEnds()
     for (const queue of [...this.names.queues.values(), ...this.#goneNow]) queue.turnEnds(this.batch)
     this.#goneNow = []
     for (const session of this.#sessions.values()) session.turnEnds()
@@ -250,7 +268,7 @@ export class Checkers implements Doorkeeper, SessionHome {
       const real = this.#real(queue)
       if (real !== undefined) this.#keeping.names.numbered(queue, real.keptId)
     }
-    this.#keeping.writtenThrough(this.stamp)
+    if (!this.isDiskOut) this.#keeping.writtenThrough(this.stamp)
   }
 
   // ─── the end of a process, and the next one ─────────────────────────────
@@ -280,8 +298,14 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   /** A sync or a write has failed: what was not kept until then may be refused now. */
   diskFailed(): void {
-    this.#keeping.hasFailed = true
+    this.#outage.struck()
     for (const queue of this.names.queues.values()) if (queue.isKept) queue.doubtUnsafe((stamp) => this.#keeping.isSafe(stamp))
+  }
+
+  /** The broker says that what it keeps things in has failed, or does its work again. */
+  storageSaid(event: 'storage-failed' | 'storage-recovered'): void {
+    if (event === 'storage-failed') this.#outage.failed()
+    else this.#outage.recovered()
   }
 
   /** The broker's process has ended. When it was killed, what it had written is there. */
@@ -295,7 +319,7 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#goneNow = []
     this.draining = false
     this.#clock.onTurn = { begin: () => undefined, end: () => undefined }
-    this.#keeping.ended(isPowerCut, this.#turn !== undefined)
+    this.#keeping.ended(isPowerCut || this.isDiskOut, this.#turn !== undefined)
     this.#turn = undefined
   }
 
@@ -323,7 +347,7 @@ export class Checkers implements Doorkeeper, SessionHome {
       queue.restored(turn.broker.virtualHosts.get('default')!.queue(queue.name)!.liveCount)
     }
     // It can have failed while it was opened.
-    keeping.hasFailed = turn.journal!.log.progress().failed !== undefined
+    this.#outage.begins(turn.journal!.log.progress().failed !== undefined)
     keeping.isDamaged = false
     this.#taken.idLeast = state.nextMessageId
     if (!isFirst) this.tally.count('restarts')
@@ -361,6 +385,7 @@ export class Checkers implements Doorkeeper, SessionHome {
   /** Nothing is on its way any more: what was asked is answered, what was taken is accounted for. */
   atRest(): void {
     this.invariants()
+    this.#outage.atRest()
     for (const told of this.#told.values()) told.atRest()
     this.#taken.checkIds()
     for (const queue of this.names.queues.values()) {

@@ -27,11 +27,13 @@ export interface SessionHome {
   stamp: number
   /** Whether the broker keeps anything. */
   readonly keeps: boolean
-  /** Whether its disk has failed, or been full, in this process. */
-  readonly hasFailed: boolean
+  /** Whether its disk has failed, or is full, and the broker need not have taken it up again. */
+  readonly isDiskOut: boolean
   readonly draining: boolean
   /** Milliseconds in which the broker's process was held up. */
   readonly stalledMs: number
+  /** Whether that was so at any moment since then. */
+  wasDiskOutSince(stamp: number): boolean
   /** Whether a record of this size may be one too many for the memory there is. */
   mayBeFull(size: number): boolean
   /** What a record that was spoilt on purpose must be refused with. */

@@ -14,8 +14,6 @@ import type { ExpectedQueue } from './queue.js'
 
 export class Keeping {
   readonly names = new KeptNames()
-  /** The disk has failed, or been full, in this process. */
-  hasFailed = false
   /** A bit of what the disk has has turned. */
   isRotten = false
   /** Damage was told while the process was opening. */
@@ -44,13 +42,14 @@ export class Keeping {
   }
 
   /**
-   * The process has ended. What a killed process had written stays there; what a failed disk has of it nobody knows. An opening syncs what it finds, and begins
-   * nothing before that is done: when it fails instead, what it found may be gone with its process, and nobody was told of it. [P-10.4]
+   * The process has ended. What a killed process had written stays there; of what a disk has of it that fails, or has no power, nobody knows: `isUnsure`. An
+   * opening syncs what it finds, and begins nothing before that is done: when it fails instead, what it found may be gone with its process, and nobody was told
+   * of it. [P-10.4]
    */
-  ended(isPowerCut: boolean, wasUp: boolean): void {
+  ended(isUnsure: boolean, wasUp: boolean): void {
     // It may have found what the bit has harmed at the end of the log, and cut it, and not have come to say so.
     if (!wasUp && this.isRotten) this.isDamaged = true
-    if (isPowerCut || this.hasFailed) this.#foundThrough = this.#safeThrough
+    if (isUnsure) this.#foundThrough = this.#safeThrough
     else if (wasUp) this.#foundThrough = Math.max(this.#safeThrough, this.#writtenThrough)
   }
 

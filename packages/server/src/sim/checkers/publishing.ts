@@ -57,7 +57,8 @@ function outcomeOf(home: SessionHome, channel: ExpectedChannel, record: PlainRec
   if ((flags & mandatoryFlag) !== 0 && queues.length === 0) return refused('unroutable')
   const isKept = home.keeps && record.persistent && queues.some((queue) => queue.isKept)
   const level = !isKept || asked === 1 ? 1 : asked === 2 ? 2 : 3
-  if (home.hasFailed && isKept) alternatives.push('storageFailed')
+  if (isKept) home.tally.count(home.isDiskOut ? 'messages to be kept, the disk out' : 'messages to be kept')
+  if (home.isDiskOut && isKept) alternatives.push('storageFailed')
   return { refusal: undefined, queues, alternatives, level }
 }
 

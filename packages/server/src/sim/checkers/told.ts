@@ -152,10 +152,10 @@ export class Told {
     const { tally } = this.#session.home
     expect(errorByCode(code as number)?.name === name, 'error', () => `error ${code} is called ${name}`)
     if (frame.correlation !== 0) {
-      const { name: request, answer } = this.#waited(frame)
+      const { name: request, answer, stamp } = this.#waited(frame)
       const expected = 'refusal' in answer ? answer.refusal : (answer.or?.refusal ?? 'a result')
-      const { keeps, hasFailed } = this.#session.home
-      const isOfDisk = name === 'storageFailed' && keeps && hasFailed && waitsForDisk(request)
+      const { home } = this.#session
+      const isOfDisk = name === 'storageFailed' && home.keeps && waitsForDisk(request) && home.wasDiskOutSince(stamp)
       if ('or' in answer && !isOfDisk) answer.or?.undo()
       expect(
         expected === name || isOfDisk,
