@@ -154,6 +154,14 @@ export const faults: readonly PlantedFault[] = [
     checks: ['heartbeat'],
   },
   {
+    room: 'session, silence',
+    what: 'who falls silent is never given up',
+    file: 'server/dist/session/liveness.js',
+    find: 'this.#home.heartbeatTimedOut(2 * heartbeatMs);\n            return;',
+    put: 'this.receivedAt = now;',
+    checks: ['heartbeat'],
+  },
+  {
     room: 'turn, drain',
     what: 'deliveries go on while the broker goes away',
     file: 'server/dist/session/session.js',

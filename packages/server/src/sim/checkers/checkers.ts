@@ -160,6 +160,7 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   arrived(connection: DoorConnection, bytes: Buffer): void {
     this.#session(connection).arrived(bytes)
+    this.#told.get(connection.number)!.heard()
   }
 
   /** A session of the broker gets a frame, and will carry it out. */

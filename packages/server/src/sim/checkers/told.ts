@@ -28,6 +28,9 @@ export class Told {
   /** When something was written last, and how long the broker had been held up by then. */
   #writtenAt = 0
   #stalledBefore = 0
+  /** When the broker last had bytes of it, or did not want any, and how long it had been held up by then. */
+  #heardAt = 0
+  #stalledByThen = 0
   /** The error that ends the connection has been told. */
   #lastWord: string | undefined
 
@@ -40,9 +43,10 @@ export class Told {
     this.#breach ??= breach
   }
 
-  /** Who has said nothing for half of the heartbeat interval says HEARTBEAT. [P-7.1] */
+  /** Who has said nothing for half of the heartbeat interval says HEARTBEAT; who has heard nothing for two of them gives up. [P-7.1] */
   turnEnds(): void {
     const { home, state, connection } = this.#session
+    if (connection.up.isPaused) this.heard()
     if (state !== 'open' || this.heartbeatMs === 0 || this.#lastWord !== undefined || connection.broker.isClosing) return
     const silentMs = home.now - this.#writtenAt - (home.stalledMs - this.#stalledBefore)
     expect(
@@ -50,6 +54,18 @@ export class Told {
       'heartbeat',
       () => `connection ${connection.number} has been told nothing for ${silentMs} ms`,
     )
+    const deafMs = home.now - this.#heardAt - (home.stalledMs - this.#stalledByThen)
+    expect(
+      deafMs <= 2 * this.heartbeatMs + lateMsMax,
+      'heartbeat',
+      () => `connection ${connection.number} has said nothing for ${deafMs} ms, and is not given up`,
+    )
+  }
+
+  /** Something has arrived. */
+  heard(): void {
+    this.#heardAt = this.#session.home.now
+    this.#stalledByThen = this.#session.home.stalledMs
   }
 
   written(bytes: Buffer): void {
@@ -129,7 +145,10 @@ export class Told {
     if ('refusal' in answer) fail('answer', `${asked()} is answered ${JSON.stringify(result)}, expected: ${answer.refusal}`)
     const wrong = answer.test(result)
     expect(wrong === undefined, 'answer', () => `${asked()} is answered ${JSON.stringify(result)}, expected: ${wrong}`)
-    if (name === 'hello') this.heartbeatMs = result.heartbeatMs as number
+    if (name === 'hello') {
+      this.heartbeatMs = result.heartbeatMs as number
+      this.heard()
+    }
     home.tally.count(`answered ${name}`)
     if (home.keeps && waitsForDisk(name)) home.safeThrough(stamp)
   }

@@ -9,7 +9,8 @@ export interface DoorConnection {
   readonly number: number
   /** When the broker accepted it. */
   readonly establishedAt: number
-  readonly up: { readonly isReadable: boolean; readonly size: number }
+  /** `isPaused`: the broker does not want to read. */
+  readonly up: { readonly isReadable: boolean; readonly isPaused: boolean; readonly size: number }
   readonly broker: {
     /** When bytes came last, and when one was taken last: ms. */
     readonly arrivedAt: number

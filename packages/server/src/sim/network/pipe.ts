@@ -63,6 +63,11 @@ export class Pipe {
     return this.#readable
   }
 
+  /** Whether the reader does not read for a while. */
+  get isPaused(): boolean {
+    return this.#paused
+  }
+
   /** Takes as much of the bytes as there is room for; they must not change. Returns how much. */
   put(bytes: Buffer): number {
     if (this.#over) return bytes.length
