@@ -154,6 +154,14 @@ export const faults: readonly PlantedFault[] = [
     checks: ['heartbeat'],
   },
   {
+    room: 'session, heartbeat',
+    what: 'now and then a connection is ended instead of being sent a heartbeat',
+    file: 'server/dist/session/session.js',
+    find: 'writeHeartbeat(frame, 0);\n        this.say(frame);',
+    put: 'writeHeartbeat(frame, 0);\n        if (this.connection % 8 === 3)\n            this.end();\n        else\n            this.say(frame);',
+    checks: ['fault'],
+  },
+  {
     room: 'session, silence',
     what: 'who falls silent is never given up',
     file: 'server/dist/session/liveness.js',

@@ -23,6 +23,8 @@ export class Told {
   readonly #reader = new PlainReader()
   #breach: Breach | undefined
   #text = ''
+  /** Written before HELLO came, first. */
+  #first: Buffer | undefined
   /** The batch in which it was told that the broker drains. */
   #drainsSince = Infinity
   /** When something was written last, and how long the broker had been held up by then. */
@@ -33,6 +35,8 @@ export class Told {
   #stalledByThen = 0
   /** The error that ends the connection has been told. */
   #lastWord: string | undefined
+  /** The peer has asked for the end of the connection, and was told that it comes. */
+  #hasClosed = false
 
   constructor(session: ExpectedSession) {
     this.#session = session
@@ -71,6 +75,7 @@ export class Told {
   written(bytes: Buffer): void {
     this.#writtenAt = this.#session.home.now
     this.#stalledBefore = this.#session.home.stalledMs
+    if (this.#session.state === 'preface') this.#first ??= bytes
     if (this.#breach?.includes('text') && this.#session.inbox.isBroken) {
       this.#text += bytes.toString('latin1')
       return
@@ -79,16 +84,28 @@ export class Told {
     for (const frame of this.#reader.push(bytes)) this.#told(frame)
   }
 
-  /** The broker ends the connection, without being asked if nobody has closed it. */
+  /** The broker ends the connection: because it was asked to, or with an error that says why. */
   ended(): void {
-    const { connection, inbox, state } = this.#session
-    if (!inbox.isBroken || this.#breach === undefined || state === 'over' || connection.client.isLeaving) return
+    const { connection, inbox, state, home } = this.#session
+    if (state === 'over' || connection.client.isLeaving) return
     const { number } = connection
+    if (!inbox.isBroken || this.#breach === undefined) {
+      const isExplained = this.#hasClosed || this.#lastWord !== undefined || home.draining || this.#wasTooQuiet
+      expect(isExplained, 'fault', () => `connection ${number} is ended, ${state}; nobody has asked for it, and no error says why`)
+      return
+    }
     if (this.#breach.includes('text'))
       expect(/^[^\r\n]+\r\n$/.test(this.#text), 'fault', () => `connection ${number}: not one line: ${this.#text}`)
     else if (this.#breach.includes('version'))
       expect(this.#reader.preface?.[7] === 1, 'fault', () => `connection ${number}: the version was not refused`)
     else expect(this.#lastWord !== undefined, 'fault', () => `connection ${number} is ended without ${this.#breach!.join(' or ')}`)
+  }
+
+  /** Who has not even sent the preface in time is told so in a line of text. */
+  get #wasTooQuiet(): boolean {
+    const { state, openedAt, home } = this.#session
+    if (state !== 'preface' || home.now - openedAt < home.limits.handshakeMs) return false
+    return /^[^\r\n]+\r\n$/.test(this.#first?.toString('latin1') ?? '')
   }
 
   /** Everything that it was told of a broken protocol. */
@@ -149,6 +166,7 @@ export class Told {
       this.heartbeatMs = result.heartbeatMs as number
       this.heard()
     }
+    if (name === 'close' && frame.channel === 0) this.#hasClosed = true
     home.tally.count(`answered ${name}`)
     if (home.keeps && waitsForDisk(name)) home.safeThrough(stamp)
   }
