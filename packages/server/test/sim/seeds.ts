@@ -5,12 +5,14 @@
 import type { Test } from 'tap'
 import { kinds, simulate, type SimulationReport, Tally } from '../../dist/sim/index.js'
 import { clientActions, ClientLife } from './client-life.js'
-import { faultKinds, faultTable, stepsMin } from './table.js'
+import { exactShare, faultKinds, faultTable, stepsMin } from './table.js'
 
 /** Busy days and their end together. */
 const stepsLeast = 2_000
 /** Of each kind of fault, in a thousand seeds. */
 const faultsLeast = 50
+/** Of the queues that are there in the end. */
+const exactShareLeast = 0.85
 const replayed = process.env.WAYBILL_SEED === undefined ? undefined : Number(process.env.WAYBILL_SEED)
 
 /** Also to be seen: what the broker ends connections for, what messages come to, what clients go through. */
@@ -96,4 +98,5 @@ export async function testSeeds(t: Test, first: number, count: number): Promise<
     [],
     'everything goes wrong often',
   )
+  t.ok(exactShare(tally) >= exactShareLeast, `the counters of most queues are compared exactly: ${exactShare(tally)}`)
 }

@@ -23,6 +23,14 @@ export const faultKinds: readonly string[] = [
   'disk bit rot',
 ]
 
+/** Of the queues that are there in the end, those of which every message is accounted for: their counters must be exact. */
+export function exactShare(tally: Tally): number {
+  const exact = tally.of('queues counted exactly')
+  return exact / (exact + tally.of('queues counted roughly'))
+}
+
 export function faultTable(tally: Tally, seedCount: number): string[] {
-  return ['', `what went wrong in ${seedCount} seeds:`, ...faultKinds.map((kind) => `${String(tally.of(kind)).padStart(10)} ${kind}`), '']
+  const rows = faultKinds.map((kind) => `${String(tally.of(kind)).padStart(10)} ${kind}`)
+  const exact = `${tally.of('queues counted exactly')} queues counted exactly, ${(100 * exactShare(tally)).toFixed(1)} %`
+  return ['', `what went wrong in ${seedCount} seeds:`, ...rows, '', exact, '']
 }

@@ -391,7 +391,8 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#taken.checkIds()
     for (const queue of this.names.queues.values()) {
       const real = this.#real(queue) ?? fail('counts', `queue '${queue.name}' is not there`)
-      checkAgainst(queue, real, this.#keeping.isRotten)
+      const isExact = checkAgainst(queue, real, this.#keeping.isRotten)
+      this.tally.count(isExact ? 'queues counted exactly' : 'queues counted roughly')
     }
     for (const queue of [...this.names.queues.values(), ...this.#gone]) {
       checkSums(queue)

@@ -66,7 +66,10 @@ export class ExpectedQueue {
   readonly #delayed = new Set<Copy>()
   #lastDelivered = -1
   #touchedIn = -1
+  /** There may be some of which it is not known whether they are there. */
   #hasUnsure = false
+  /** What has become of one of them is not known, or something may have been given to a consumer without having been seen: since the start of the process. */
+  #isBlind = false
   /** The last first delivery on each connection. */
   readonly #lastFirst = new Map<number, number>()
 
@@ -103,9 +106,10 @@ export class ExpectedQueue {
     return this.options.durable && this.owner === 0
   }
 
-  /** Whether everything that was delivered has been seen: what a `get` makes the broker deliver may be lost with its connection before. */
+  /** Whether it is known what has become of every message since the process began. */
   get isSure(): boolean {
-    return this.#gotIn < 0 && !this.#hasUnsure
+    if (this.#hasUnsure) this.#hasUnsure = [...this.live()].some((copy) => copy.isUnsure)
+    return !this.#isBlind && !this.#hasUnsure
   }
 
   isBlurred(batch: number): boolean {
@@ -114,6 +118,11 @@ export class ExpectedQueue {
 
   blur(batch: number): void {
     this.#gotIn = batch
+  }
+
+  /** Somebody leaves: what a `get` has made the broker give it goes with it, and nobody has seen it. */
+  leaves(batch: number): void {
+    if (this.isBlurred(batch)) this.#isBlind = true
   }
 
   push(message: TakenMessage, batch: number): void {
@@ -129,6 +138,7 @@ export class ExpectedQueue {
     if (copy.state === 'ready') this.readyCount--
     else fail('invented', `message ${message.name} was refused, and delivered all the same`)
     this.publishedCount--
+    copy.isUnsure = false
     this.#end(copy, 'purged', stamp)
     this.ends.purged--
   }
@@ -239,6 +249,7 @@ export class ExpectedQueue {
   /** Takes away what is ready or delayed; how many that are, at least and at most. */
   purge({ batch, now, stamp }: Moment): readonly [number, number] {
     const [least, most] = this.readyRange(batch, now)
+    this.leaves(batch)
     let later = 0
     for (const copy of this.#delayed) if (copy.dueFrom > now) later++
     for (const copy of this.live()) {
@@ -293,6 +304,7 @@ export class ExpectedQueue {
     this.#lastFirst.clear()
     this.consumers.clear()
     this.#gotIn = this.#touchedIn = this.#lastDelivered = -1
+    this.#isBlind = this.#hasUnsure = false
     this.deleted = false
     this.usedAt = now
     this.ends = { ...noEnds }
@@ -319,6 +331,7 @@ export class ExpectedQueue {
     copy.deliveredCount = copy.failureCount = 0
     copy.readySince = batch
     this.readyCount++
+    this.#hasUnsure ||= copy.isUnsure
     this.#copies.remember(copy)
   }
 
@@ -338,6 +351,7 @@ export class ExpectedQueue {
     if (count === this.readyCount) for (const copy of unsure) copy.isUnsure = false
     else if (count === least) {
       for (const copy of unsure) {
+        copy.isUnsure = false
         this.readyCount--
         this.restoredCount--
         this.#end(copy, 'lost', 0)
@@ -370,6 +384,7 @@ export class ExpectedQueue {
   }
 
   #end(copy: Copy, end: CopyEnd, stamp: number): void {
+    if (copy.isUnsure) this.#isBlind = true
     copy.state = 'gone'
     copy.end = end
     copy.endStamp = stamp

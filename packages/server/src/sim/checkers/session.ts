@@ -258,7 +258,10 @@ export class ExpectedSession {
     this.channels.delete(channel.id)
     this.late.set(channel.id, channel)
     const consumers = [...channel.gets.values(), ...channel.consumers.values()]
-    for (const { queue, ack } of consumers) if (ack === 'none' && queue.isBlurred(batch)) queue.losesSight()
+    for (const { queue, ack } of consumers) {
+      queue.leaves(batch)
+      if (ack === 'none' && queue.isBlurred(batch)) queue.losesSight()
+    }
     for (const consumer of consumers) this.leave(consumer)
     for (const { consumer, copy } of channel.unsettled.values()) {
       if (consumer.ack === 'manual') consumer.queue.settled(copy, 'requeue', { batch, now, stamp }, -1)
