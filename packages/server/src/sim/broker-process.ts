@@ -57,6 +57,8 @@ const comparedShare = 0.1
 export class BrokerProcess {
   disk: SimDisk
   isUp = false
+  /** It serves, or opens what its disk has; not so between its end and the next one's beginning. */
+  isThere = false
   hasRotten = false
   /** Meanwhile time stands still. */
   comparing: Promise<void> | undefined
@@ -65,6 +67,8 @@ export class BrokerProcess {
   readonly #random: Random
   readonly #timeline: Timeline
   #life = 0
+  #isFull: (free: number) => void = () => undefined
+  #isSlow: () => void = () => undefined
 
   constructor(home: ProcessHome, options: DataOptions, timeline: Timeline) {
     this.#home = home
@@ -76,6 +80,8 @@ export class BrokerProcess {
       later: (ms, run) => home.clock.later(ms, run),
       tally: home.tally,
       failed: () => home.diskFailed(),
+      syncing: () => this.#isSlow(),
+      room: (free) => this.#isFull(free),
       now: () => home.clock.now() - home.clock.stalledMs,
       syncMs: options.syncMs,
       ...(options.bytesPerMs === undefined ? {} : { bytesPerMs: options.bytesPerMs }),
@@ -83,10 +89,11 @@ export class BrokerProcess {
     void this.#open()
   }
 
-  /** It ends in the middle of an operation that the disk is asked for soon. */
-  endIn(operations: number, how: 'kill' | 'power cut'): void {
+  /** It ends in the middle of an operation that the disk is asked for soon. `hit`: it has. */
+  endIn(operations: number, how: 'kill' | 'power cut', hit: () => void = () => undefined): void {
     this.disk.endIn(operations, () => {
       this.#home.tally.count(`${how} in an operation`)
+      hit()
       this.end(how)
     })
   }
@@ -96,8 +103,11 @@ export class BrokerProcess {
     return this.#life
   }
 
-  /** The disk has room for so many more bytes. */
-  fill(freeSize: number): void {
+  /** The disk has room for so many more bytes. `hit`: a write has had none, or somebody was told that there is less than `freeMin`. */
+  fill(freeSize: number, freeMin = 0, hit: () => void = () => undefined): void {
+    this.#isFull = (free) => {
+      if (freeSize < Infinity && (free === 0 || free < freeMin)) hit()
+    }
     this.disk.capacity = freeSize === Infinity ? capacity : Math.min(capacity, this.disk.usedSize + freeSize)
   }
 
@@ -107,18 +117,20 @@ export class BrokerProcess {
   }
 
   /** A bit turns of what the disk has, mostly where messages lie; of what one process after another has written, one in all. */
-  rot(random: Random): void {
-    if (this.hasRotten) return
+  rot(random: Random): boolean {
+    if (this.hasRotten) return false
     const isWanted = random.chance(0.8) ? (name: string) => segmentOfName(name) !== undefined : undefined
     const where = this.disk.rot(random, isWanted)
-    if (where === undefined) return
+    if (where === undefined) return false
     this.hasRotten = true
     this.#home.tally.count('disk bit rot')
     this.#home.rotten(`${where.name} offset ${where.offset}`)
+    return true
   }
 
-  /** A sync takes so much longer. */
-  slow(ms: number): void {
+  /** A sync takes so much longer. `hit`: one does. */
+  slow(ms: number, hit: () => void = () => undefined): void {
+    this.#isSlow = hit
     const { least, most } = this.#options.syncMs
     this.disk.syncMs = { least: least + ms / 10, most: most + ms }
   }
@@ -135,7 +147,7 @@ export class BrokerProcess {
     const { clock, tally } = this.#home
     if (!this.isUp) tally.count(`${how} while opening`)
     this.#life++
-    this.isUp = false
+    this.isUp = this.isThere = false
     clock.crash()
     this.disk = how === 'kill' ? this.disk.kill() : this.disk.cut(this.#weights())
     this.#home.ended(how === 'power cut')
@@ -162,6 +174,7 @@ export class BrokerProcess {
   }
 
   async #open(): Promise<void> {
+    this.isThere = true
     const life = this.#life
     const { log, clock } = this.#home
     const copy = this.#random.chance(comparedShare) ? this.disk.copy() : undefined
@@ -230,6 +243,8 @@ export class BrokerProcess {
     const options: Partial<SimDiskOptions> = {
       later,
       tally: undefined as never,
+      syncing: () => undefined,
+      room: () => undefined,
       failed: () => undefined,
       random: this.#home.random('elsewhere'),
     }

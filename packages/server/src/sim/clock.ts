@@ -123,11 +123,12 @@ export class SimClock implements Clock {
     return this.#stalledMs
   }
 
-  /** The process gets no processor for so long. */
-  stall(ms: number): void {
+  /** The process gets no processor for so long. False: for longer already. */
+  stall(ms: number): boolean {
     const from = Math.max(this.#stalledUntil, this.#timeline.now)
     this.#stalledUntil = Math.max(this.#stalledUntil, Math.ceil(this.#timeline.now + ms))
     this.#stalledMs += Math.max(0, this.#stalledUntil - from)
+    return this.#stalledUntil > from
   }
 
   /** Somebody sets the clock on the wall. */

@@ -22,6 +22,10 @@ export interface SimDiskOptions {
   readonly tally?: Tally
   /** A sync or a write has failed, and is about to be told. */
   readonly failed?: () => void
+  /** A sync begins. */
+  readonly syncing?: () => void
+  /** Somebody is told that there is so little room. */
+  readonly room?: (free: number) => void
   /** Milliseconds of the process's time. */
   readonly now?: () => number
   /** Bytes of the whole disk. Default 1 GiB. */
@@ -40,7 +44,10 @@ export class ProcessEnded extends Error {
 interface Pending {
   readonly kind: DiskErrorKind
   count: number
+  readonly hit: () => void
 }
+
+const nothing = (): void => undefined
 
 export class SimDisk implements Disk {
   capacity: number
@@ -51,6 +58,7 @@ export class SimDisk implements Disk {
   readonly #tally: Tally | undefined
   #isDead = false
   #failingSyncs = 0
+  #syncHit = nothing
   #failingWrites: Pending | undefined
   #syncCount = 0
   #syncingSince = 0
@@ -109,19 +117,22 @@ export class SimDisk implements Disk {
   }
 
   space(): { readonly free: number; readonly total: number } {
-    return { free: Math.max(0, this.capacity - this.usedSize), total: this.capacity }
+    const free = Math.max(0, this.capacity - this.usedSize)
+    this.#options.room?.(free)
+    return { free, total: this.capacity }
   }
 
   // ─── what can go wrong ──────────────────────────────────────────────────
 
-  /** The next syncs fail; Infinity: all of them. */
-  failSyncs(count: number): void {
+  /** The next syncs fail; Infinity: all of them. `hit`: one has. */
+  failSyncs(count: number, hit = nothing): void {
     this.#failingSyncs = count
+    this.#syncHit = hit
   }
 
-  /** The next writes fail, each having written a part. */
-  failWrites(kind: DiskErrorKind, count: number): void {
-    this.#failingWrites = { kind, count }
+  /** The next writes fail, each having written a part. `hit`: one has. */
+  failWrites(kind: DiskErrorKind, count: number, hit = nothing): void {
+    this.#failingWrites = { kind, count, hit }
   }
 
   /** What was still to fail does not, and nobody's end is near. */
@@ -225,6 +236,7 @@ export class SimDisk implements Disk {
     let failure: DiskErrorKind | undefined
     if (this.#failingWrites !== undefined) {
       failure = this.#failingWrites.kind
+      this.#failingWrites.hit()
       if (--this.#failingWrites.count <= 0) this.#failingWrites = undefined
       const size = parts.reduce((sum, { length }) => sum + length, 0)
       room = Math.min(room, at + this.#random.below(size + 1))
@@ -241,6 +253,7 @@ export class SimDisk implements Disk {
 
   #failWrite(name: string, failure: DiskErrorKind | undefined): never {
     this.#count(failure === undefined ? 'disk full' : `disk write failed ${failure}`)
+    if (failure === undefined) this.#options.room?.(0)
     this.#options.failed?.()
     throw new DiskError(failure ?? 'full', `write ${name}: ${failure === 'broken' ? 'EIO' : 'ENOSPC'}`)
   }
@@ -265,7 +278,9 @@ export class SimDisk implements Disk {
 
   #syncs(arrive: () => void, lose: () => void, done: (error: DiskError | undefined) => void, size = 0): void {
     const fails = this.#failingSyncs > 0
+    const hit = this.#syncHit
     if (fails) this.#failingSyncs--
+    this.#options.syncing?.()
     const { bytesPerMs = Infinity } = this.#options
     const extraMs = size / bytesPerMs
     if (this.#syncCount++ === 0) this.#syncingSince = this.#now
@@ -274,6 +289,7 @@ export class SimDisk implements Disk {
       if (fails) {
         lose()
         this.#count('disk sync failed')
+        hit()
         this.#options.failed?.()
         done(new DiskError('broken', 'sync: EIO'))
         return

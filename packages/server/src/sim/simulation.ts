@@ -37,6 +37,8 @@ export interface SimulationReport {
   readonly timeMs: number
   /** Equal for equal runs. */
   readonly hash: number
+  /** Faults that have done something. */
+  readonly faultCount: number
   readonly tally: Tally
   /** Undefined when all is well. */
   readonly failure: SimulationFailure | undefined
@@ -44,6 +46,8 @@ export interface SimulationReport {
 }
 
 const faultsMin = 3
+/** Between two that are drawn because too few have done something. */
+const faultSteps = 20
 /** Below it the disk counts as full. */
 const diskFreeMin = 100_000
 /** More steps than this do not come to rest. */
@@ -67,7 +71,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
   const { timeline, trace, tally } = simulation.broker
   const { hash, lastLines } = trace
-  return { seed: options.seed, steps: timeline.stepCount, timeMs: timeline.now, hash, tally, failure, lastLines }
+  return {
+    seed: options.seed,
+    steps: timeline.stepCount,
+    timeMs: timeline.now,
+    hash,
+    faultCount: simulation.faultCount,
+    tally,
+    failure,
+    lastLines,
+  }
 }
 
 class Simulation {
@@ -90,15 +103,23 @@ class Simulation {
     this.#workload = new Workload(this.#world(), this.broker.clock, this.broker.process, makePeer)
   }
 
+  get faultCount(): number {
+    return this.#workload.faultCount
+  }
+
   async run(): Promise<void> {
     const { broker } = this
     const lastEnd = this.#lastEnd()
-    while (broker.timeline.stepCount < this.#stepsMin) {
+    let nextFault = 0
+    while (broker.timeline.stepCount < this.#stepsMin || this.faultCount < faultsMin) {
       await this.#step()
       lastEnd()
-      // However quiet the day is, so much goes wrong by then.
-      const due = Math.floor((broker.timeline.stepCount / this.#stepsMin) * (faultsMin + 1))
-      if (this.#workload.faultCount < Math.min(due, faultsMin)) this.#workload.fault()
+      // However quiet the day is, so much goes wrong by then. What is drawn may need a while to do something.
+      const { stepCount } = broker.timeline
+      const due = Math.floor((stepCount / this.#stepsMin) * (faultsMin + 1))
+      if (this.faultCount >= Math.min(due, faultsMin) || stepCount < nextFault) continue
+      this.#workload.fault()
+      nextFault = stepCount + faultSteps
     }
     this.#isCalm = true
     this.#say('calm')
@@ -136,7 +157,7 @@ class Simulation {
         life = process.life
         this.#workload.fault(`${how} in an operation`)
       }
-      if (process.life === life && timeline.stepCount < until) return
+      if (process.life === life && (timeline.stepCount < until || !process.isThere)) return
       isDone = true
       if (process.life === life) this.#workload.fault(how)
     }

@@ -9,6 +9,8 @@ import { exactShare, faultKinds, faultTable, stepsMin } from './table.js'
 
 /** Busy days and their end together. */
 const stepsLeast = 2_000
+/** Faults that have done something, in a seed. */
+const faultsOfSeed = 3
 /** Of each kind of fault, in a thousand seeds. */
 const faultsLeast = 50
 /** Of the queues that are there in the end. */
@@ -81,6 +83,7 @@ export async function testSeeds(t: Test, first: number, count: number): Promise<
       break
     }
     if (report.steps < stepsLeast) t.fail(`seed ${seed} came to rest after ${report.steps} steps`)
+    if (report.faultCount < faultsOfSeed) t.fail(`in seed ${seed} only ${report.faultCount} faults have done something`)
   }
   Error.stackTraceLimit = stackTraceLimit
   t.comment(`${seeds.length} seeds, ${steps} steps`)

@@ -62,6 +62,11 @@ export class SimConnection implements Wire {
     return this.client.isClosed && (!this.established || this.broker.isClosed)
   }
 
+  /** At both ends. */
+  get isUp(): boolean {
+    return this.established && !this.client.isClosed && !this.broker.isClosed
+  }
+
   /** What is on its way is lost, and both ends are told, each in its time. */
   reset(): void {
     this.up.close()
@@ -88,10 +93,11 @@ export class SimConnection implements Wire {
     }
   }
 
-  /** Nothing comes through any more, and nobody is told: a cable has been pulled. */
-  cut(direction: 'up' | 'down' | 'both'): void {
-    if (direction !== 'down') this.up.cut()
-    if (direction !== 'up') this.down.cut()
+  /** Nothing comes through any more, and nobody is told: a cable has been pulled. False: nothing has anyway. */
+  cut(direction: 'up' | 'down' | 'both'): boolean {
+    const isUpCut = direction !== 'down' && this.up.cut()
+    const isDownCut = direction !== 'up' && this.down.cut()
+    return isUpCut || isDownCut
   }
 
   /** What the kernel has is still sent, or, if the broker has left bytes unread, nothing is. */

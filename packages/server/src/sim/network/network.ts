@@ -22,6 +22,7 @@ export class SimNetwork {
   #nextNumber = 1
   /** No connection is accepted before then. */
   #refusingUntil = 0
+  #refused: () => void = () => undefined
   /** There is no broker. */
   isDown = false
 
@@ -41,15 +42,18 @@ export class SimNetwork {
     const connection = new SimConnection(this.#nextNumber++, this.#context, weather, handlers)
     this.#connections.add(connection)
     timeline.in(weather.up.latencyMs + weather.down.latencyMs, () => {
-      if (this.isDown || timeline.now < this.#refusingUntil) connection.client.close(new Error('connect ECONNREFUSED'))
+      const isRefused = timeline.now < this.#refusingUntil
+      if (isRefused && !this.isDown) this.#refused()
+      if (this.isDown || isRefused) connection.client.close(new Error('connect ECONNREFUSED'))
       else clock.whenAwake(() => connection.establish((transport) => this.#accept(transport, connection)), 0)
     })
     return connection
   }
 
-  /** New connections are refused for so long. */
-  refuse(ms: number): void {
+  /** New connections are refused for so long. `refused`: one was. */
+  refuse(ms: number, refused: () => void = () => undefined): void {
     this.#refusingUntil = this.#context.timeline.now + ms
+    this.#refused = refused
   }
 
   /** The broker's process has ended. */

@@ -46,6 +46,7 @@ export class Pipe {
   #over = false
   #cut = false
   #paused = false
+  #held: () => void = () => undefined
 
   constructor(timeline: Timeline, weather: PipeWeather, reader: PipeReader) {
     this.#timeline = timeline
@@ -76,6 +77,7 @@ export class Pipe {
     if (size === 0) return 0
     this.#chunks.push(size === bytes.length ? bytes : bytes.subarray(0, size))
     this.#size += size
+    if (this.#paused && !this.#cut) this.#held()
     this.#ask(this.weather.latencyMs)
     return size
   }
@@ -86,9 +88,11 @@ export class Pipe {
     this.#ask(this.weather.latencyMs)
   }
 
-  /** The reader does not read for a while. */
-  pause(): void {
+  /** The reader does not read for a while. `held`: bytes wait for it. */
+  pause(held: () => void = () => undefined): void {
     this.#paused = true
+    this.#held = held
+    if (this.#size > 0 && !this.#over && !this.#cut) held()
   }
 
   resume(): void {
@@ -97,11 +101,13 @@ export class Pipe {
     if (this.#size > 0 || this.#ending) this.#ask(0)
   }
 
-  /** Nothing comes through any more, and nobody is told. */
-  cut(): void {
+  /** Nothing comes through any more, and nobody is told. False: nothing has anyway. */
+  cut(): boolean {
+    if (this.#cut || this.#over) return false
     this.#cut = true
     this.#readable = false
     if (this.#pump !== undefined) this.#timeline.cancel(this.#pump)
+    return true
   }
 
   /** What is on its way is lost; the reader hears nothing more. */

@@ -26,7 +26,7 @@ export class Workload {
   readonly #faultRandom: Random
   #drainer: Drainer | undefined
   readonly #process: BrokerProcess | undefined
-  /** Faults that have happened. */
+  /** Faults that have done something. */
   faultCount = 0
   #restsUntil = 0
 
@@ -86,15 +86,23 @@ export class Workload {
     const { timeline, profile, network, tally } = this.#world
     const random = this.#faultRandom
     const fault = wanted ?? random.weighted(profile.faultWeights)
-    const up = network.connections.filter(({ established }) => established)
+    const up = network.connections.filter(({ isUp }) => isUp)
     const connection = up.length === 0 ? undefined : random.pick(up)
     if (fault === undefined) return
-    tally.count(`fault ${fault}`)
-    this.faultCount++
-    const rest = (ms: number): void => {
-      this.#restsUntil = timeline.now + ms
+    tally.count(`drawn ${fault}`)
+    let isHit = false
+    const hit = (): void => {
+      if (isHit) return
+      isHit = true
+      tally.count(`fault ${fault}`)
+      this.faultCount++
     }
-    faultOf[fault]({ world: this.#world, clock: this.#clock, random, connection, rest, process: this.#process })
+    const rest = (ms: number): boolean => {
+      const isLonger = timeline.now + ms > this.#restsUntil
+      this.#restsUntil = timeline.now + ms
+      return isLonger
+    }
+    faultOf[fault]({ world: this.#world, clock: this.#clock, random, connection, rest, hit, process: this.#process })
   }
 
   #expectFault(everyMs: number): void {

@@ -16,7 +16,7 @@ export interface World {
   readonly tally: Tally
   readonly vocabulary: Vocabulary
   readonly profile: Profile
-  readonly limits: { readonly messageSizeMax: number; readonly channelCount: number }
+  readonly limits: { readonly messageSizeMax: number; readonly channelCount: number; readonly diskFreeMin: number }
   /** Nothing new is begun, nothing goes wrong any more: what is there is brought to its end. */
   readonly isCalm: boolean
   /** A stream of its own for each purpose. */
