@@ -218,6 +218,14 @@ export const faults: readonly PlantedFault[] = [
     checks: ['lost', 'names', 'invented'],
   },
   {
+    room: 'session, storage',
+    what: 'once the disk has failed a message to be kept is refused for ever',
+    file: 'server/dist/session/publishing.js',
+    find: 'this.#shard.broker.journal.failed && route.kept',
+    put: '(this.#shard.broker.wasOut ||= this.#shard.broker.journal.failed) && route.kept',
+    checks: ['confirm'],
+  },
+  {
     room: 'log, checksum',
     what: 'a block is taken for whole whatever its checksum says',
     file: 'server/dist/storage/local/block.js',
@@ -317,7 +325,8 @@ export const faults: readonly PlantedFault[] = [
 
 /** Of what is kept: the journal, the log, recovery, and what is promised when they have done their part. */
 export const faultsOfKeeping: readonly PlantedFault[] = faults.filter(
-  ({ room }) => /^(log|storage), /.test(room) || ['session, confirm', 'session, answers', 'queues, after a restart'].includes(room),
+  ({ room }) =>
+    /^(log|storage), /.test(room) || ['session, confirm', 'session, answers', 'session, storage', 'queues, after a restart'].includes(room),
 )
 
 export interface Found {

@@ -27,11 +27,12 @@ import { expect, fail } from '../failure.js'
 import type { DoorConnection, Doorkeeper } from '../network/context.js'
 import type { Tally } from '../tally.js'
 import type { TakenMessage } from './copies.js'
+import { checkExpiry, expired } from './expiry.js'
 import type { PlainRecord } from './frames.js'
 import { ExpectedNames } from './names.js'
 import type { SessionHome, SessionLimits } from './home.js'
 import { Keeping } from './keeping.js'
-import { Outage } from './outage.js'
+import { type DiskState, Outage } from './outage.js'
 import type { ExpectedQueue } from './queue.js'
 import { ExpectedSession } from './session.js'
 import { checkAgainst, checkSums } from './sums.js'
@@ -52,13 +53,6 @@ export interface CheckersOptions {
   readonly keeps: boolean
   /** What it does now. */
   readonly disk?: DiskState
-}
-
-export interface DiskState {
-  /** Whether it goes on failing, or has no room. */
-  readonly isFailing: boolean
-  /** Milliseconds in which the process has waited for it to sync. */
-  readonly syncingMs: number
 }
 
 export class Checkers implements Doorkeeper, SessionHome {
@@ -255,7 +249,8 @@ export class Checkers implements Doorkeeper, SessionHome {
     this.#goneNow = []
     for (const session of this.#sessions.values()) session.turnEnds()
     for (const told of this.#told.values()) told.turnEnds()
-    this.#expireQueues(turn)
+    const { queues } = turn.broker.virtualHosts.get('default')!
+    checkExpiry(this, (name) => queues.has(name))
     const { usedSize } = turn.broker
     const { unusedSize, budget } = turn.credit
     // Slabs count whole: in a budget of a few of them a grant that begins one is beyond it by what it does not fill.
@@ -326,10 +321,8 @@ export class Checkers implements Doorkeeper, SessionHome {
 
   /** In its last turn the process may have let queues go whose time was over. */
   #expireLast(): void {
-    for (const queue of [...this.names.queues.values()]) {
-      const { expiresMs } = queue.options
-      if (expiresMs === undefined || queue.consumers.size > 0 || this.now - queue.usedAt < expiresMs) continue
-      this.names.removeQueue(queue.name)
+    for (const { name } of expired(this)) {
+      this.names.removeQueue(name)
       this.#keeping.names.note(this.names, ++this.stamp)
     }
   }
@@ -361,23 +354,6 @@ export class Checkers implements Doorkeeper, SessionHome {
       this.#turn!.timers.invariants()
     } catch (error) {
       fail('invariants', String((error as Error).stack))
-    }
-  }
-
-  /** A queue that nobody uses goes when its time is over: not before, and before as much again has gone by. */
-  #expireQueues(turn: Turn): void {
-    const { queues } = turn.broker.virtualHosts.get('default')!
-    for (const queue of [...this.names.queues.values()]) {
-      const { expiresMs } = queue.options
-      if (expiresMs === undefined) continue
-      const unusedMs = queue.consumers.size > 0 ? 0 : this.now - queue.usedAt
-      if (queues.has(queue.name))
-        expect(unusedMs <= 2 * expiresMs + 1, 'expiry', () => `queue '${queue.name}' has been unused for ${unusedMs} ms`)
-      else {
-        expect(unusedMs >= expiresMs, 'expiry', () => `queue '${queue.name}' is gone after ${unusedMs} ms without use, not ${expiresMs}`)
-        this.dropQueue(queue)
-        this.tally.count('queues expired')
-      }
     }
   }
 

@@ -8,7 +8,13 @@
  * Before and after nothing is excused. Once the disk does what it is asked again the broker has to recover within a bounded time.
  */
 import { expect } from '../failure.js'
-import type { DiskState } from './checkers.js'
+
+export interface DiskState {
+  /** Whether it goes on failing, or has no room. */
+  readonly isFailing: boolean
+  /** Milliseconds in which the process has waited for it to sync. */
+  readonly syncingMs: number
+}
 
 export interface OutageHome {
   /** What comes between two turns. */
