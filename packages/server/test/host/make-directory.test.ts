@@ -12,10 +12,10 @@ function rootOf(t: Test): string {
 
 t.test('make directory - it is made with those above it, for its user alone; one that is there stays as it is', async (t) => {
   const root = rootOf(t)
-  makeDirectory(join(root, 'a', 'b', 'c'))
+  t.strictSame(makeDirectory(join(root, 'a', 'b', 'c')), [join(root, 'a'), join(root, 'a/b'), join(root, 'a/b/c')])
   for (const path of ['a', 'a/b', 'a/b/c']) t.equal(statSync(join(root, path)).mode & 0o777, 0o700, path)
   mkdirSync(join(root, 'open'), 0o755)
-  makeDirectory(join(root, 'open'))
+  t.strictSame(makeDirectory(join(root, 'open')), [])
   t.equal(statSync(join(root, 'open')).mode & 0o777, 0o755)
   symlinkSync(join(root, 'open'), join(root, 'link'))
   makeDirectory(join(root, 'link', 'in'))
@@ -29,7 +29,10 @@ t.test('make directory - what is in its place, or above it, and is no directory 
   t.throws(() => makeDirectory(file), { message: `${file} is there, and is not a directory` })
   t.throws(() => makeDirectory(join(file, 'in', 'it')), { message: `${file} is there, and is not a directory` })
   symlinkSync(join(root, 'nowhere'), join(root, 'dangling'))
-  t.throws(() => makeDirectory(join(root, 'dangling')), { code: 'EEXIST' })
+  t.throws(() => makeDirectory(join(root, 'dangling')), {
+    message: `${join(root, 'dangling')} is a link to ${join(root, 'nowhere')}, which is not there; make that directory, or remove the link`,
+  })
+  t.throws(() => makeDirectory(join(root, 'dangling', 'in', 'it')), { message: /dangling is a link to / })
 })
 
 t.test(
