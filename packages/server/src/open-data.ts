@@ -38,16 +38,18 @@ export interface OpenData {
   release(): Promise<void>
 }
 
-/** Makes the directory if it is not there. Rejects as `createBroker` does. */
-export async function openData(directory: string, clock: Clock, tell: Logger): Promise<OpenData> {
+/** Makes the directory if it is not there. `segmentSize`: 64 MiB; tests have less patience. Rejects as `createBroker` does. */
+export async function openData(directory: string, clock: Clock, tell: Logger, segmentSize?: number): Promise<OpenData> {
   const startedAt = clock.now()
   const disk = new NodeDisk(directory)
   const lock = await take(directory)
+  disk.hasReaders = () => lock.hasReaders
   try {
     const open = { wake: () => {} }
     const missing = checkFiles(directory)
     if (missing !== undefined) tell('warn', 'data-missing', { directory, message: missing })
-    const log = await openLocalLog(disk, { clock, entropy: nodeEntropy, later: nodeLater, wake: () => open.wake() })
+    const world = { clock, entropy: nodeEntropy, later: nodeLater, wake: () => open.wake() }
+    const log = await openLocalLog(disk, segmentSize === undefined ? world : { ...world, segmentSize })
     const store = await openStore(log, tell, () => clock.now(), startedAt)
     const { queueCount, messageCount, damage, ms } = store.report
     const found = { directory, log: log.identity, queueCount, messageCount, damageCount: damage.length, ms }

@@ -8,15 +8,12 @@
  * So a crash leaves nothing that would have to be cleaned up, process numbers do not matter, and containers that share a volume see one another. Machines
  * that share a network file system do not: a data directory belongs on a disk of its machine.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { Readers } from './data-reader.js'
+import { placeElsewhere, placeIn, type SocketPlace } from './owner-socket.js'
 
-const socketName = 'owner.sock'
-/** The shortest limit of a socket's path that systems have, less what the longest name takes. */
-const directorySizeMax = 60
 /** For who owns it to say its number; that it accepts is enough to know that it lives. */
 const answerMs = 500
 /** After a take-over: whoever else did the same in this moment shows within it. */
@@ -41,60 +38,46 @@ export class DataOwnedError extends Error {
 }
 
 export interface DataLock {
+  /** Whether somebody reads the files, and has said so. */
+  readonly hasReaders: boolean
   /** Others may have the directory. */
   release(): Promise<void>
 }
 
 /** Takes the directory, which must be there. Rejects with DataOwnedError when another process, or this one, has it. */
 export async function lockData(directory: string): Promise<DataLock> {
-  const place = placeOf(directory)
+  const place = placeIn(directory)
   try {
     return await take(place, directory)
   } catch (error) {
     place.close()
     if (error instanceof DataOwnedError || !unsupportedCodes.has((error as NodeJS.ErrnoException).code ?? '')) throw error
-    return take(elsewhere(directory), directory)
+    return take(placeElsewhere(directory), directory)
   }
 }
 
-/** Where the socket is, by a path that is short enough. */
-interface Place {
-  path(name: string): string
-  readonly name: string
-  close(): void
-}
-
-function placeOf(directory: string): Place {
-  if (Buffer.byteLength(directory) <= directorySizeMax) {
-    return { path: (name) => join(directory, name), name: socketName, close: () => undefined }
-  }
-  if (process.platform !== 'linux') return elsewhere(directory)
-  const descriptor = fs.openSync(directory, 'r')
-  return { path: (name) => `/proc/self/fd/${descriptor}/${name}`, name: socketName, close: () => fs.closeSync(descriptor) }
-}
-
-/** Among the temporary files, under a name that follows from the directory's. */
-function elsewhere(directory: string): Place {
-  const hash = createHash('sha256').update(fs.realpathSync(directory)).digest('hex').slice(0, 16)
-  return { path: (name) => join(tmpdir(), name), name: `waybill-${hash}.sock`, close: () => undefined }
-}
-
-async function take(place: Place, directory: string): Promise<DataLock> {
+async function take(place: SocketPlace, directory: string): Promise<DataLock> {
   const own = place.path(`${place.name}.${randomBytes(4).toString('hex')}`)
   const path = place.path(place.name)
-  const server = await listenAt(own)
+  const readers = new Readers()
+  const server = await listenAt(own, readers)
   const inode = fs.statSync(own).ino
   try {
     await claim(own, path, inode, directory)
   } catch (error) {
     fs.rmSync(own, { force: true })
+    readers.end()
     server.close()
     throw error
   }
   return {
+    get hasReaders() {
+      return readers.areThere
+    },
     release: () =>
       new Promise((resolve) => {
         if (inodeOf(path) === inode) fs.rmSync(path, { force: true })
+        readers.end()
         server.close(() => {
           place.close()
           resolve()
@@ -135,11 +118,8 @@ function inodeOf(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.ino
 }
 
-function listenAt(path: string): Promise<net.Server> {
-  const server = net.createServer((socket) => {
-    socket.on('error', () => undefined)
-    socket.end(`${process.pid}\n`)
-  })
+function listenAt(path: string, readers: Readers): Promise<net.Server> {
+  const server = net.createServer((socket) => readers.meet(socket))
   server.unref()
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -160,6 +140,7 @@ function ask(path: string): Promise<{ readonly isAlive: boolean; readonly pid?: 
     })
     socket.on('data', (piece: string) => {
       text += piece
+      if (text.includes('\n')) socket.destroy()
     })
     socket.on('error', () => undefined)
     socket.on('close', () => {

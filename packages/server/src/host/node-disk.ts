@@ -13,6 +13,7 @@ const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 export class NodeDisk implements Disk {
   readonly directory: string
+  hasReaders: () => boolean = () => false
 
   /** Makes the directory, for this user alone, if it is not there. Throws DiskError. */
   constructor(directory: string) {

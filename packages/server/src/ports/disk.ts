@@ -14,6 +14,8 @@ export interface Disk {
   remove(name: string): void
   /** Syncs the names. `done` is told once, later, never within the call. */
   syncNames(done: (error: DiskError | undefined) => void): void
+  /** Whether another process reads the files: one that is not needed any more is removed then, and not written over. Left out: nobody does. */
+  hasReaders?(): boolean
   /** Bytes that may still be written by this process, and those of the whole disk. */
   space(): { readonly free: number; readonly total: number }
 }

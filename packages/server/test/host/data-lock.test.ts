@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { DataOwnedError, lockData } from '../../dist/host/data-lock.js'
+import { beginReading } from '../../dist/host/data-reader.js'
 
 function directoryOf(t: Test, ...below: string[]): string {
   const root = mkdtempSync(join(tmpdir(), 'waybill-lock-'))
@@ -83,4 +84,51 @@ t.test('data lock - a path may be longer than a socket may have', async (t) => {
   await t.rejects(lockData(directory), DataOwnedError)
   await lock.release()
   await (await lockData(directory)).release()
+})
+
+t.test('data lock - who reads the files is known for as long as the connection lasts, whoever ends it', async (t) => {
+  const short = directoryOf(t)
+  const long = directoryOf(t, 'a'.repeat(100), 'b'.repeat(100))
+  for (const directory of [short, long]) {
+    const lock = await lockData(directory)
+    t.notOk(lock.hasReaders)
+    const first = await beginReading(directory)
+    const second = await beginReading(directory)
+    t.ok(lock.hasReaders)
+    await t.rejects(lockData(directory), DataOwnedError, 'who asks for the owner is told')
+    first.end()
+    second.end()
+    while (lock.hasReaders) await new Promise((resolve) => setImmediate(resolve))
+    const last = await beginReading(directory)
+    t.ok(lock.hasReaders)
+    await lock.release()
+    while (lock.hasReaders) await new Promise((resolve) => setImmediate(resolve))
+    last.end()
+  }
+})
+
+t.test('data lock - a reader of what nobody owns, or whose owner was killed, reads', async (t) => {
+  const directory = directoryOf(t)
+  ;(await beginReading(directory)).end()
+  const child = await ownerOf(directory)
+  const reading = await beginReading(directory)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  ;(await beginReading(directory)).end()
+  reading.end()
+  await (await lockData(directory)).release()
+})
+
+t.test('data lock - a reader that is killed is forgotten', async (t) => {
+  const directory = directoryOf(t)
+  const lock = await lockData(directory)
+  const module = new URL('../../dist/host/data-reader.js', import.meta.url).href
+  const program = `import('${module}').then(({ beginReading }) => beginReading(process.argv[1])).then(() => { console.log('told'); setInterval(() => {}, 1000) })`
+  const child = spawn(process.execPath, ['-e', program, directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child.stdout, 'data')
+  t.ok(lock.hasReaders)
+  child.kill('SIGKILL')
+  while (lock.hasReaders) await new Promise((resolve) => setImmediate(resolve))
+  await lock.release()
+  t.strictSame(readdirSync(directory), [])
 })

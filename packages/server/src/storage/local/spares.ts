@@ -80,13 +80,13 @@ export class Spares {
   }
 
   /**
-   * Takes the file of a segment that is not needed any more, or removes it. Throws DiskError. Better this one than one that is being made: removing it
-   * and writing as many zeros would each take longer.
+   * Takes the file of a segment that is not needed any more, or removes it; always so while somebody else reads the files. Throws DiskError. Better this one
+   * than one that is being made: removing it and writing as many zeros would each take longer.
    */
   recycle(name: string, size: number): void {
     const missingSize = this.#segmentSize - size
     const isFit = missingSize >= 0 && missingSize <= Math.min(2 * stepSize, this.#segmentSize >> 2)
-    if (!isFit || this.#ready.length >= this.#countMax) {
+    if (!isFit || this.#ready.length >= this.#countMax || this.#disk.hasReaders?.() === true) {
       this.#disk.remove(name)
       return
     }

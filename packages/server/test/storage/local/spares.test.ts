@@ -54,3 +54,15 @@ t.test('spares - what is not wanted, or of another size, is removed', async (t) 
   t.strictSame(disk.list(), [spareName(1)])
   t.equal(full.size, segmentSize)
 })
+
+t.test('spares - while somebody else reads the files none is used again: a segment that is dropped is removed', async (t) => {
+  const { disk, dropped, spares: some } = spares()
+  let hasReaders = true
+  Object.assign(disk, { hasReaders: () => hasReaders })
+  some.recycle(dropped('first'), segmentSize)
+  t.strictSame(disk.list(), [])
+  t.equal(some.size, 0)
+  hasReaders = false
+  some.recycle(dropped('second'), segmentSize)
+  t.strictSame(disk.list(), [spareName(1)])
+})
