@@ -24,7 +24,7 @@ export const inspectHelp = `waybill inspect DIR          prints what is in a dat
   DIR             ./waybill-data if left out
   --json          the same as one line of JSON
 
-  It changes nothing, and needs no broker. While a broker runs on the directory, its last writes may look cut.
+  It changes nothing, and needs no broker. Of a directory that a broker runs on it shows one moment; the last writes may look cut.
 
   Exit code: 0 when all is as it was written (a write that was cut at the end is no damage), 1 when something is damaged, each
   place named, 2 when there are no data to read.

@@ -1,7 +1,7 @@
 import { connect } from '@waybill/client'
 import { createBroker } from '@waybill/server'
 import { createHash } from 'node:crypto'
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { main } from '../dist/main.js'
@@ -96,6 +96,12 @@ t.test('inspect - without data, or with those of a newer version, it says so, an
   const empty = t.testdir({ 'notes.txt': '' })
   t.same(await inspect(empty), { code: 2, out: '', err: `there are no data of a broker in ${empty}\n` })
   t.match(await inspect(join(empty, 'nowhere')), { code: 2, out: '', err: /^cannot list .*nowhere: ENOENT/ })
+  t.same(await inspect(''), { code: 2, out: '', err: 'the name of the data directory is empty; give its path\n' })
+  symlinkSync(join(empty, 'nowhere'), join(empty, 'link'))
+  t.match(await inspect(join(empty, 'link')), {
+    code: 2,
+    err: /link is a link to .*nowhere, which is not there; make that directory, or remove the link\n$/,
+  })
   t.match(await inspect('a', 'b'), { code: 2, err: "'b' is one word too many for waybill inspect; see waybill inspect --help\n" })
 
   const directory = await data(t)

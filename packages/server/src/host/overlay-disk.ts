@@ -3,33 +3,37 @@
  * only wants to look.
  */
 import fs from 'node:fs'
-import { join } from 'node:path'
 import { type Disk, DiskError, type DiskFile } from '../ports/disk.js'
+import type { DirectoryStill } from './directory-still.js'
 
 const pageSize = 64 * 1024
 
 export class OverlayDisk implements Disk {
-  readonly #directory: string
+  readonly #below: DirectoryStill
   readonly #files = new Map<string, OverlayFile>()
   /** Of files below that stand there under another name, or not at all, for who looks from above. */
   readonly #removed = new Set<string>()
 
-  /** Throws DiskError for what is no directory that can be read. */
-  constructor(directory: string) {
-    this.#directory = directory
-    this.#below()
+  /** The still has to stay open. */
+  constructor(below: DirectoryStill) {
+    this.#below = below
+  }
+
+  /** The file stays as it is now, whoever writes to it. */
+  freeze(name: string): void {
+    this.open(name).freeze()
   }
 
   list(): string[] {
-    const below = this.#below().filter((name) => !this.#removed.has(name))
+    const below = this.#below.names().filter((name) => !this.#removed.has(name))
     return [...new Set([...below, ...this.#files.keys()])]
   }
 
   open(name: string): OverlayFile {
     const known = this.#files.get(name)
     if (known !== undefined) return known
-    const path = this.#removed.has(name) ? undefined : join(this.#directory, name)
-    const file = new OverlayFile(name, path)
+    const descriptor = this.#removed.has(name) ? undefined : this.#below.descriptor(name)
+    const file = new OverlayFile(name, descriptor)
     this.#files.set(name, file)
     return file
   }
@@ -53,37 +57,25 @@ export class OverlayDisk implements Disk {
   space(): { readonly free: number; readonly total: number } {
     return { free: Number.MAX_SAFE_INTEGER, total: Number.MAX_SAFE_INTEGER }
   }
-
-  /** Ends the reading of all files. */
-  close(): void {
-    for (const file of this.#files.values()) file.end()
-  }
-
-  #below(): string[] {
-    return attempt(`list ${this.#directory}`, () =>
-      fs
-        .readdirSync(this.#directory, { withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map(({ name }) => name),
-    )
-  }
 }
 
 class OverlayFile implements DiskFile {
   readonly name: string
   size: number
-  readonly #path: string
   readonly #descriptor: number | undefined
   /** Pages that have been written to, by their number. */
   readonly #pages = new Map<number, Buffer>()
 
-  /** Without a path it is a new one. */
-  constructor(name: string, path: string | undefined) {
+  /** Without a descriptor it is a new one. */
+  constructor(name: string, descriptor: number | undefined) {
     this.name = name
-    this.#path = path ?? name
-    const isThere = path !== undefined && fs.existsSync(path)
-    this.#descriptor = isThere ? attempt(`open ${path}`, () => fs.openSync(path, 'r')) : undefined
-    this.size = this.#descriptor === undefined ? 0 : fs.fstatSync(this.#descriptor).size
+    this.#descriptor = descriptor
+    this.size = descriptor === undefined ? 0 : fs.fstatSync(descriptor).size
+  }
+
+  /** From its end to its start: nothing is seen that stands behind something which was not there yet. */
+  freeze(): void {
+    for (let page = Math.ceil(this.size / pageSize) - 1; page >= 0; page--) this.#page(page)
   }
 
   write(parts: readonly Uint8Array[], at: number): void {
@@ -129,12 +121,8 @@ class OverlayFile implements DiskFile {
     setImmediate(done, undefined)
   }
 
-  /** It stays open: what was written to it is nowhere else. */
+  /** It stays: what was written to it is nowhere else. */
   close(): void {}
-
-  end(): void {
-    if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor)
-  }
 
   #page(number: number): Buffer {
     let page = this.#pages.get(number)
@@ -149,7 +137,7 @@ class OverlayFile implements DiskFile {
   #readBelow(into: Uint8Array, at: number): void {
     const descriptor = this.#descriptor
     if (descriptor === undefined) return
-    attempt(`read ${this.#path}`, () => {
+    attempt(`read ${this.name}`, () => {
       for (let count = 0; count < into.length; ) {
         const more = fs.readSync(descriptor, into, count, into.length - count, at + count)
         if (more === 0) return

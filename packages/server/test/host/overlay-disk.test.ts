@@ -1,13 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
+import { DirectoryStill } from '../../dist/host/directory-still.js'
 import { OverlayDisk } from '../../dist/host/overlay-disk.js'
-import { DiskError } from '../../dist/ports/disk.js'
 import { forSeeds } from '../seeds.js'
+
+function stillOf(t: Test, directory: string): DirectoryStill {
+  const still = new DirectoryStill(directory, () => true)
+  t.teardown(() => still.close())
+  return still
+}
 
 t.test('overlay disk - what is written is read again, and what lies below stays as it is', async (t) => {
   const directory = t.testdir({ a: 'below', b: 'gone', sub: { c: '' } })
-  const disk = new OverlayDisk(directory)
+  const disk = new OverlayDisk(stillOf(t, directory))
   const a = disk.open('a')
   a.write([Buffer.from('ab'), Buffer.from('ove')], 0)
   a.write([Buffer.from('!')], 7)
@@ -22,7 +28,6 @@ t.test('overlay disk - what is written is read again, and what lies below stays 
   t.equal(disk.open('d').size, 8)
   t.equal(disk.open('b').size, 0, 'a file that was removed is a new one')
   await new Promise<void>((done) => disk.syncNames(() => done()))
-  disk.close()
   t.same(readdirSync(directory).sort(), ['a', 'b', 'sub'])
   t.equal(readFileSync(join(directory, 'a'), 'utf8'), 'below')
 })
@@ -30,7 +35,7 @@ t.test('overlay disk - what is written is read again, and what lies below stays 
 t.test('overlay disk - random writes over a file read as those to a buffer', async (t) => {
   await forSeeds(t, 20, (random, seed) => {
     const below = Buffer.from(Array.from({ length: random.below(300_000) }, () => random.below(256)))
-    const disk = new OverlayDisk(t.testdir({ file: below }))
+    const disk = new OverlayDisk(stillOf(t, t.testdir({ file: below })))
     const file = disk.open('file')
     const plain = Buffer.concat([below, Buffer.alloc(400_000)])
     let { size } = file
@@ -46,12 +51,15 @@ t.test('overlay disk - random writes over a file read as those to a buffer', asy
       const count = file.read(into, from)
       t.ok(into.subarray(0, count).equals(plain.subarray(from, from + count)), `seed ${seed}, ${i}`)
     }
-    disk.close()
   })
 })
 
-t.test('overlay disk - what is no directory is named', async (t) => {
-  const directory = t.testdir({ file: '' })
-  t.throws(() => new OverlayDisk(join(directory, 'file')), DiskError)
-  t.throws(() => new OverlayDisk(join(directory, 'nowhere')), { message: /^cannot list .*nowhere: ENOENT/ })
+t.test('overlay disk - a file that is frozen stays as it was, whoever writes to it', async (t) => {
+  const directory = t.testdir({ file: 'a'.repeat(200_000) })
+  const disk = new OverlayDisk(stillOf(t, directory))
+  disk.freeze('file')
+  writeFileSync(join(directory, 'file'), 'b'.repeat(300_000))
+  const bytes = Buffer.alloc(300_000)
+  t.equal(disk.open('file').read(bytes, 0), 200_000)
+  t.equal(bytes.toString('latin1', 0, 200_000), 'a'.repeat(200_000))
 })
