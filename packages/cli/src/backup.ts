@@ -15,6 +15,7 @@ export const backupHelp = `waybill backup TARGET        copies the data of a bro
   TARGET          a directory that is not there yet, or is empty; restoring is starting a broker on it, or on a copy of it
   --data DIR      the data of the broker; WAYBILL_DATA, or ./waybill-data if left out
 
+  However busy the broker is, the copy is of one moment. What the broker gives back meanwhile frees its space when the copy is done.
   In the copy is everything that the broker had confirmed as synced before. Never run a broker on the copy beside the one that it
   was taken of, for the same clients: both would give the same names to different messages.
 

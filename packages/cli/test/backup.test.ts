@@ -1,6 +1,6 @@
 import { type Connection, connect } from '@waybill/client'
 import { createBroker } from '@waybill/server'
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -97,7 +97,15 @@ t.test('backup - what cannot be copied, or not there, is one line, exit code 2, 
   t.match(await backup(at('full'), '--data', at('empty')), { code: 2, err: /full is not empty; name a directory that is not there yet\n$/ })
   t.match(await backup(at('copy'), '--data', at('empty')), { code: 2, err: `there are no data of a broker in ${at('empty')}\n` })
   t.match(await backup(at('copy'), '--data', at('nowhere')), { code: 2, err: /^cannot list .*nowhere: ENOENT/ })
-  t.same(readdirSync(at('copy')), [])
+  t.match(await backup(join(at('copies'), 'of', 'monday'), '--data', at('empty')), { code: 2, err: /^there are no data/ })
+  t.match(await backup(at('empty'), '--data', at('nowhere')), { code: 2, err: /^cannot list .*nowhere: ENOENT/ })
+  t.match(await backup('', '--data', at('full')), { code: 2, err: 'the name of the directory to copy to is empty; give its path\n' })
+  t.match(await backup(at('copy'), '--data', ''), { code: 2, err: 'the name of the data directory is empty; give its path\n' })
+  t.same(readdirSync(directory).sort(), ['empty', 'full'], 'neither the directory nor those above it, but what was there before')
+  symlinkSync(at('nowhere'), at('link'))
+  const fix = /link is a link to .*nowhere, which is not there; make that directory, or remove the link\n$/
+  t.match(await backup(at('link'), '--data', at('full')), { code: 2, err: fix })
+  t.match(await backup(at('copy'), '--data', at('link')), { code: 2, err: fix })
   appendFileSync(at('a-file'), '')
   t.match(await backup(at('a-file'), '--data', at('empty')), { code: 2, err: /a-file: .*a-file is there, and is not a directory$/m })
 })

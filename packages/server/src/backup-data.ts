@@ -1,88 +1,87 @@
 /**
  * A copy of a data directory that a broker may be writing to.
  *
- *     list once ─▶ snapshots ─▶ segments in order, each from its end to its start ─▶ waybill.json ─▶ verified
+ *     all files opened at one moment ─▶ each copied, from its end to its start ─▶ synced ─▶ verified
  *
- * A log only grows at its end. Its last file is read from the end on, so that nothing is seen that stands behind something which was not there yet: the copy
- * is the log as it was at some moment after the call, perhaps with a cut write at the end, which a broker cuts off. A segment that the broker gives back
- * meanwhile may be missed, or be read as something else; the verifying finds that, and the copy is taken again.
+ * What the broker gives back meanwhile is read on by its descriptor: however fast it does, there is nothing to catch up with. A log only grows at its end. Its
+ * last file is read from the end on, so that nothing is seen that stands behind something which was not there yet: the copy is the log as it was at some moment
+ * after the call, perhaps with a cut write at the end, which a broker cuts off.
+ *
+ * Refused: *links to the files* (whoever is killed leaves them, and the space they hold), *holding back what the broker gives back* (its disk fills up).
  */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, read, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { DirectoryStill } from './host/directory-still.js'
 import { makeDirectory } from './host/make-directory.js'
-import { type DataInspection, inspectData } from './inspect-data.js'
+import { confirmed, type DataInspection, inspectData } from './inspect-data.js'
 import { DiskError } from './ports/disk.js'
-import { isUnfinished, manifestName, segmentOfName, snapshotOfName } from './storage/local/names.js'
+import { takeStill } from './still-data.js'
+import { manifestName, segmentOfName, snapshotOfName } from './storage/local/names.js'
 
 const pieceSize = 1 << 20
-const triesMax = 5
 const zeros = Buffer.alloc(pieceSize)
+const readAt = promisify(read)
 
 /**
- * Copies `from` to `to`, which is made, and must be empty if it is there. Resolves with what is in the copy; with damage in it only when each of 5 copies had
- * some, so that it is probably there in `from` too. Rejects with DiskError, and then `to` holds nothing.
+ * Copies `from` to `to`, which is made, and must be empty if it is there. Resolves with what is in the copy; with damage in it only when two copies had the same,
+ * so that it is there in `from` too. Rejects with DiskError, and then `to` is as it was.
  */
 export async function backupData(from: string, to: string): Promise<DataInspection> {
-  attempt(`make the directory ${to}`, () => makeDirectory(to))
-  if (attempt(`list ${to}`, () => readdirSync(to)).length > 0)
+  if (to === '') throw new DiskError('broken', 'the name of the directory to copy to is empty; give its path')
+  const made = await attempt(`make the directory ${to}`, () => makeDirectory(to))
+  if ((await attempt(`list ${to}`, () => readdirSync(to))).length > 0)
     throw new DiskError('broken', `${to} is not empty; name a directory that is not there yet`)
-  for (let tries = 1; ; tries++) {
-    try {
-      copyAll(from, to)
-      const found = await inspectData(to)
-      if (found.damage.length === 0 || tries === triesMax) return found
-    } catch (error) {
-      if (!(error instanceof Vanished) || tries === triesMax) {
-        clear(to)
-        throw error instanceof Vanished
-          ? new DiskError('broken', `the broker gives files of ${from} back faster than they are copied; try again later`)
-          : error
+  try {
+    return await confirmed(async () => {
+      clear(to)
+      const still = await takeStill(from)
+      try {
+        await copyStill(still.files, to)
+      } finally {
+        still.close()
       }
-    }
+      return inspectData(to)
+    })
+  } catch (error) {
     clear(to)
+    for (const directory of made.reverse()) rmdirSync(directory)
+    throw error
   }
 }
 
-/** A file was there, and is not any more. */
-class Vanished extends Error {}
-
-function copyAll(from: string, to: string): void {
-  const names = attempt(`list ${from}`, () => readdirSync(from)).filter((name) => !isUnfinished(name))
-  if (!names.some((name) => name === manifestName || segmentOfName(name) !== undefined)) {
-    throw new DiskError('broken', `there are no data of a broker in ${from}`)
-  }
+/** Into a directory that is there and empty. Rejects with DiskError. */
+export async function copyStill(files: DirectoryStill, to: string): Promise<void> {
+  const names = files.names()
   const snapshots = names.filter((name) => snapshotOfName(name) !== undefined)
   const segments = names.filter((name) => segmentOfName(name) !== undefined).sort((a, b) => segmentOfName(a)! - segmentOfName(b)!)
-  for (const name of [...snapshots, ...segments, ...names.filter((name) => name === manifestName)]) copy(join(from, name), join(to, name))
+  for (const name of [...snapshots, ...segments, ...names.filter((name) => name === manifestName)]) {
+    const target = join(to, name)
+    await attempt(`copy ${join(files.directory, name)} to ${target}`, () => copy(files.descriptor(name)!, files.sizeOf(name), target))
+  }
   const directory = openSync(to, 'r')
   fsyncSync(directory)
   closeSync(directory)
 }
 
 /** From the end to the start; zeros at the end take no space. */
-function copy(source: string, target: string): void {
-  const input = attempt(`open ${source}`, () => openSync(source, 'r'))
+async function copy(source: number, size: number, target: string): Promise<void> {
+  const output = await open(target, 'wx', 0o600)
   try {
-    attempt(`copy ${source} to ${target}`, () => {
-      const output = openSync(target, 'wx', 0o600)
-      try {
-        const bytes = Buffer.allocUnsafe(pieceSize)
-        const { size } = fstatSync(input)
-        let isEnd = true
-        for (let at = (Math.ceil(size / pieceSize) - 1) * pieceSize; at >= 0; at -= pieceSize) {
-          const piece = bytes.subarray(0, readSync(input, bytes, 0, pieceSize, at))
-          if (isEnd && piece.equals(zeros.subarray(0, piece.length))) continue
-          isEnd = false
-          for (let done = 0; done < piece.length; ) done += writeSync(output, piece, done, piece.length - done, at + done)
-        }
-        ftruncateSync(output, size)
-        fsyncSync(output)
-      } finally {
-        closeSync(output)
-      }
-    })
+    const bytes = Buffer.allocUnsafe(pieceSize)
+    let isEnd = true
+    for (let at = (Math.ceil(size / pieceSize) - 1) * pieceSize; at >= 0; at -= pieceSize) {
+      const { bytesRead } = await readAt(source, bytes, 0, pieceSize, at)
+      const piece = bytes.subarray(0, bytesRead)
+      if (isEnd && piece.equals(zeros.subarray(0, bytesRead))) continue
+      isEnd = false
+      for (let done = 0; done < bytesRead; ) done += (await output.write(piece, done, bytesRead - done, at + done)).bytesWritten
+    }
+    await output.truncate(size)
+    await output.sync()
   } finally {
-    closeSync(input)
+    await output.close()
   }
 }
 
@@ -90,12 +89,11 @@ function clear(directory: string): void {
   for (const name of readdirSync(directory)) rmSync(join(directory, name), { force: true })
 }
 
-function attempt<T>(what: string, step: () => T): T {
+async function attempt<T>(what: string, step: () => T | Promise<T>): Promise<T> {
   try {
-    return step()
+    return await step()
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' && /^open/.test(what)) throw new Vanished()
     throw new DiskError(code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : 'broken', `cannot ${what}: ${message}`)
   }
 }
