@@ -17,11 +17,11 @@ import {
   recordFlags,
   recordSize,
 } from '@waybill/protocol'
-import { inspect } from 'node:util'
 import { checkOptions, checkReason } from '../arguments.js'
 import { decodeBody, formOf } from '../body.js'
 import { delayRule, isDelay } from '../delay.js'
 import { UsageError } from '../errors.js'
+import { printed } from '../printed.js'
 import type { Headers, Message, Properties } from '../types.js'
 import type { Run } from './run.js'
 
@@ -130,7 +130,7 @@ export class Delivery implements Message {
   }
 
   /** What `console.log` prints: all of that, and the body; its bytes, if it cannot be read. */
-  [inspect.custom](): object {
+  [printed](): object {
     let body: unknown
     try {
       body = this.body

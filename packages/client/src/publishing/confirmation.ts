@@ -1,5 +1,5 @@
 /** What a confirm says of one message. Made for each `await publish()`, so it keeps numbers and makes its texts when asked. */
-import { inspect } from 'node:util'
+import { printed } from '../printed.js'
 import type { Confirmation } from '../types.js'
 
 const levels = ['received', 'received', 'written', 'synced'] as const
@@ -27,7 +27,7 @@ export class StoredConfirmation implements Confirmation {
   }
 
   /** What `console.log` prints. */
-  [inspect.custom](): Confirmation {
+  [printed](): Confirmation {
     return this.toJSON()
   }
 
