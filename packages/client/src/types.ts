@@ -194,9 +194,8 @@ export interface Channel<S extends Shapes = Untyped> extends AsyncDisposable {
     options?: Omit<ConsumeOptions, 'concurrency'>,
   ): AsyncIterableIterator<Message<Queued<S, Q>>>
   /**
-   * One message, to be settled by hand; undefined when none came within waitMs (default 0), over reconnects. While there is no connection
-   * it waits for one, like every call: it rejects with `OFFLINE` 30 s after waitMs (with offline 'fail' at once), and with `TIMEOUT` then
-   * when the broker is silent.
+   * One message, to be settled by hand; undefined when none came within waitMs (default 0), over reconnects. Like every call it waits
+   * for a connection: `OFFLINE` 30 s after waitMs (with offline 'fail' at once), and `TIMEOUT` then when the broker is silent.
    */
   get<Q extends Names<S['queues']>>(queue: Q, options?: GetOptions): Promise<Message<Queued<S, Q>> | undefined>
   /**
