@@ -47,7 +47,7 @@ const version: string = (JSON.parse(readFileSync(new URL('../package.json', impo
  *
  * Rejects with a ConfigError that names everything that is wrong with the options; with the error of `listen` of node:net: code
  * EADDRINUSE when the port is taken, EACCES when it may not be used; for the data directory with code DATA_OWNED when another process has it,
- * DATA_FORMAT when a newer version wrote it, and with a DiskError when it cannot be read or written.
+ * DATA_FORMAT when a newer version wrote it, and DATA_DISK when it cannot be read or written.
  */
 export async function createBroker(options: BrokerOptions | Config = {}): Promise<Broker> {
   const config = isComplete(options) ? options : completeConfig(options, nodeMachine)

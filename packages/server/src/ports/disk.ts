@@ -40,6 +40,7 @@ export interface DiskFile {
 export type DiskErrorKind = 'full' | 'broken'
 
 export class DiskError extends Error {
+  readonly code = 'DATA_DISK'
   readonly kind: DiskErrorKind
 
   constructor(kind: DiskErrorKind, message: string) {
