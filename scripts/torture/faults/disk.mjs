@@ -188,8 +188,8 @@ async function fillsUp(parts, folder, freeMin) {
   const denied = ledger.deniedCount
   fill(fillers[0], freeMin * 1.75, folder)
   const blocked = load.next('blocked', load.connectionCount, delays.scaled(strikeMsMax))
-  const began = performance.now()
   fill(fillers[1], freeMin * 0.75, folder, false)
+  const began = performance.now()
   delays.check('telling all connections that the disk is full', (await blocked) - began, tellMsMax)
   const confirmed = ledger.confirmedCount
   const consume = await backlog(load, 0)
@@ -241,8 +241,8 @@ async function stopped({ load, ledger, delays }) {
 /** What has filled the disk goes: all connections are told, and then publishing goes on. */
 async function hasRoom({ load, delays }, fillers) {
   const unblocked = load.next('unblocked', load.connectionCount, delays.scaled(strikeMsMax))
-  const began = performance.now()
   for (const filler of fillers) rmSync(filler)
+  const began = performance.now()
   await unblocked
   delays.add('the first confirm when there was room again', (await load.next('synced')) - began, resumeMsMax)
 }
