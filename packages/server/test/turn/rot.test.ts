@@ -1,10 +1,11 @@
-/** One bad byte anywhere in the data of a broker, and what its consumers see of it after a restart. */
+/** A bad byte anywhere in the data of a broker, 4 KiB of zeroes, a file that ends too early, and what its consumers see of it after a restart. */
 import { crc32 } from 'node:zlib'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { SimDisk } from '../../dist/sim/disk.js'
 import { DiskStage } from '../stage/disk-stage.js'
 import type { Peer } from '../stage/peer.js'
 
+const KiB = 1024
 const queues = ['left', 'right', 'other']
 /** Messages in a frame, which is in one block. */
 const frameCount = 20
@@ -94,6 +95,38 @@ async function delivered(disk: SimDisk): Promise<{ serials: Map<string, number[]
   return { serials, told: told.map((entry) => JSON.stringify(entry)) }
 }
 
+/** What somebody may find wrong who compares what is delivered of damaged data with what is to be delivered. */
+interface Look {
+  /** Messages that no queue delivers any more, counted once. */
+  readonly lostCount: number
+  readonly told: readonly string[]
+}
+
+/**
+ * What consumers see of `rotten`. Fails if a message is wrong, comes twice or out of order, or if one is missed, or comes back that was settled, and the file
+ * is not named for it.
+ */
+async function look(t: Test, rotten: SimDisk, left: Sample['left'], name: string, place: string): Promise<Look> {
+  const { serials, told } = await delivered(rotten).catch((error: unknown) => {
+    throw new Error(`${place}: ${(error as Error).message}`, { cause: error })
+  })
+  const isNamed = told.some((line) => line.includes(name))
+  const lost = new Set<number>()
+  for (const queue of queues) {
+    const expected = left.get(queue)!
+    const found = serials.get(queue)!
+    for (const [i, serial] of found.entries()) {
+      if (Number.isNaN(serial)) t.fail(`${place}: a wrong message in ${queue}`)
+      else if (i > 0 && serial <= found[i - 1]!) t.fail(`${place}: ${serial} again, or out of order, in ${queue}`)
+      else if (!expected.includes(serial) && !isNamed) t.fail(`${place}: ${serial} was settled, and nothing tells of it: ${told.join(' ')}`)
+    }
+    const there = new Set(found)
+    for (const serial of expected) if (!there.has(serial)) lost.add(serial)
+  }
+  if (lost.size > 0 && !isNamed) t.fail(`${place}: ${lost.size} messages are missed, and nothing tells of it: ${told.join(' ')}`)
+  return { lostCount: lost.size, told }
+}
+
 t.test('rot - whatever byte is bad: no message is wrong or invented, and none is missed that is not told of', async (t) => {
   const { disk, left } = await makeSample()
   const whole = await delivered(disk.copy())
@@ -108,27 +141,64 @@ t.test('rot - whatever byte is bad: no message is wrong or invented, and none is
       const rotten = disk.copy()
       rotten.flip(name, offset, tries++ % 8)
       const place = `${name} offset ${offset}`
-      const { serials, told } = await delivered(rotten).catch((error: unknown) => {
-        throw new Error(`${place}: ${(error as Error).message}`, { cause: error })
-      })
+      const { lostCount, told } = await look(t, rotten, left, name, place)
       if (told.length > 0) toldCount++
-      const lost = new Set<number>()
-      for (const queue of queues) {
-        const expected = left.get(queue)!
-        const found = serials.get(queue)!
-        for (const [i, serial] of found.entries()) {
-          if (Number.isNaN(serial)) t.fail(`${place}: a wrong message in ${queue}`)
-          else if (i > 0 && serial <= found[i - 1]!) t.fail(`${place}: ${serial} again, or out of order, in ${queue}`)
-          else if (!expected.includes(serial) && told.length === 0) t.fail(`${place}: ${serial} was settled, and nothing tells of it`)
-        }
-        const there = new Set(found)
-        for (const serial of expected) if (!there.has(serial)) lost.add(serial)
-      }
-      if (lost.size > 0 && told.length === 0) t.fail(`${place}: ${lost.size} messages are missed, and nothing tells of it`)
-      if (lost.size > frameCount)
-        t.fail(`${place}: ${lost.size} messages are missed, more than were in a block; told was ${told.join(' ')}`)
+      if (lostCount > frameCount)
+        t.fail(`${place}: ${lostCount} messages are missed, more than were in a block; told was ${told.join(' ')}`)
     }
   }
   t.comment(`${tries} bytes, ${toldCount} told`)
   t.ok(toldCount > 10)
+})
+
+/** Where a file is damaged: more often than each 64 KiB, as all is smaller here than it is in life, and at places that are no boundary of anything. */
+function placesIn(length: number): number[] {
+  const places = [0, 1, 511, 4_095, 5_000, length - 4_096, length - 513, length - 1]
+  for (let offset = 8 * KiB; offset < length; offset += 8 * KiB) places.push(offset, offset + 777)
+  return [...new Set(places)].filter((place) => place >= 0 && place < length)
+}
+
+/** 4 KiB are nothing any more. False: they were nothing before. */
+function zero(disk: SimDisk, name: string, offset: number): boolean {
+  const bytes = disk.bytes(name).subarray(offset, offset + 4 * KiB)
+  if (bytes.every((byte) => byte === 0)) return false
+  const file = disk.open(name)
+  file.write([Buffer.alloc(bytes.length)], offset)
+  file.close()
+  return true
+}
+
+/** The file ends at `length`. */
+function cut(disk: SimDisk, name: string, length: number): void {
+  const bytes = Buffer.from(disk.bytes(name).subarray(0, length))
+  disk.remove(name)
+  const file = disk.open(name)
+  file.write([bytes], 0)
+  file.close()
+}
+
+t.test('rot - 4 KiB of zeroes, or an end before its time, anywhere in any file: told by the name of the file, or harmless', async (t) => {
+  const { disk, left } = await makeSample()
+  const seen = { segment: 0, snapshot: 0, waybill: 0 }
+  let tries = 0
+  for (const name of disk.list()) {
+    const kind = /^[a-z]+/.exec(name)![0] as keyof typeof seen
+    for (const offset of placesIn(disk.bytes(name).length)) {
+      const zeroed = disk.copy()
+      if (zero(zeroed, name, offset)) {
+        tries++
+        const { lostCount, told } = await look(t, zeroed, left, name, `${name} offset ${offset} zeroed`)
+        if (told.length > 0) seen[kind]++
+        if (lostCount > 5 * frameCount)
+          t.fail(`${name} offset ${offset} zeroed: ${lostCount} messages are missed, more than were there: ${told.join(' ')}`)
+      }
+      const short = disk.copy()
+      cut(short, name, offset)
+      tries++
+      const { told } = await look(t, short, left, name, `${name} cut at ${offset}`)
+      if (told.length > 0) seen[kind]++
+    }
+  }
+  t.comment(`${tries} damages, told: ${JSON.stringify(seen)}`)
+  t.ok(seen.segment > 10 && seen.snapshot > 4 && seen.waybill > 4, 'all kinds of files are told of')
 })

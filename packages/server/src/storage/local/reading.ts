@@ -80,7 +80,8 @@ class Reading {
       if (!this.#place.has(segment)) return this.#goOn(segment, end)
       // Meanwhile the log may have failed, and what was not synced is not in it any more.
       const endNow = Math.min(end, segment.end)
-      this.#take(segment, at, bytes.subarray(0, Math.max(0, Math.min(read, endNow - at))), endNow)
+      const wanted = Math.max(0, Math.min(count, endNow - at))
+      this.#take(segment, at, bytes.subarray(0, Math.min(read, wanted)), endNow, read < wanted)
     })
   }
 
@@ -99,8 +100,8 @@ class Reading {
     }
   }
 
-  /** Takes the whole appends of `bytes`, which stand at `start`. */
-  #take(segment: Segment, start: number, bytes: Uint8Array, end: number): void {
+  /** Takes the whole appends of `bytes`, which stand at `start`. `isCut`: the file ends behind them, and should not. */
+  #take(segment: Segment, start: number, bytes: Uint8Array, end: number, isCut: boolean): void {
     let index = 0
     while (index < bytes.length) {
       const size = this.#append(segment, start, bytes, index)
@@ -108,7 +109,7 @@ class Reading {
         index += size
         continue
       }
-      const isAll = start + bytes.length >= end
+      const isAll = isCut || start + bytes.length >= end
       if (size < 0 && !isAll) {
         if (this.#blocks.length > 0) {
           this.#end(positionOf(segment.id, start + index))
@@ -121,7 +122,8 @@ class Reading {
       return
     }
     const next = start + index
-    if (next < end && this.#blocks.length === 0) this.#read(segment, next, this.#size)
+    if (next < end && isCut) this.#damaged(segment, next, end)
+    else if (next < end && this.#blocks.length === 0) this.#read(segment, next, this.#size)
     else if (next < end) this.#end(positionOf(segment.id, next))
     else this.#goOn(segment, next)
   }
@@ -160,10 +162,11 @@ class Reading {
   #damaged(segment: Segment, at: number, end: number): void {
     this.#note(segment, at, 'the block here is not what was written')
     const bytes = Buffer.allocUnsafeSlow(end - at)
-    this.#fill(segment, bytes, at, () => {
-      for (let i = 8; i <= bytes.length - blockHeaderSize; i += 8) {
+    this.#fill(segment, bytes, at, (read) => {
+      // Behind what was read stands anything: perhaps a block of another time.
+      for (let i = 8; i <= read - blockHeaderSize; i += 8) {
         const size = blockSizeAt(bytes, i)
-        if (size === 0 || i + size > bytes.length || !isWholeBlock(bytes, i, size)) continue
+        if (size === 0 || i + size > read || !isWholeBlock(bytes, i, size)) continue
         const number = blockNumberAt(bytes, i)
         if (number < segment.firstNumber || number > segment.lastNumber) continue
         if ((blockFlagsAt(bytes, i) & BlockFlag.continuation) !== 0) continue
