@@ -168,7 +168,7 @@ t.test(
     })
     rmSync(join(data, name))
     mkdirSync(join(data, name))
-    await t.rejects(started(data), { message: /segment-00000001\.log is a directory, and has to be a file/ })
+    await t.rejects(started(data), { code: 'DATA_DISK', message: /segment-00000001\.log is a directory, and has to be a file/ })
     rmSync(join(data, name), { recursive: true })
     t.ok(readFileSync(elsewhere).equals(before), 'nothing was written there')
 
