@@ -50,8 +50,8 @@ export class Told {
   /** Who has said nothing for half of the heartbeat interval says HEARTBEAT; who has heard nothing for two of them gives up. [P-7.1] */
   turnEnds(): void {
     const { home, state, connection } = this.#session
-    if (connection.up.isPaused) this.heard()
     if (state !== 'open' || this.heartbeatMs === 0 || this.#lastWord !== undefined || connection.broker.isClosing) return
+    if (connection.up.isPaused) this.heard()
     const silentMs = home.now - this.#writtenAt - (home.stalledMs - this.#stalledBefore)
     expect(
       silentMs <= this.heartbeatMs / 2 + lateMsMax,
