@@ -19,8 +19,9 @@ import { type Chain, findChain, readStretch } from './chain.js'
 import { Drops } from './drops.js'
 import { GroupSync } from './group-sync.js'
 import { encodeHead, headAt } from './head.js'
+import { goBack, type Mark, markOf } from './mark.js'
 import { readLog } from './reading.js'
-import { type Segment, segmentIdOf } from './segment.js'
+import { segmentIdOf } from './segment.js'
 import { SegmentList } from './segment-list.js'
 import { SegmentWriter } from './segment-writer.js'
 import { findSnapshot, SnapshotWriter } from './snapshots.js'
@@ -29,18 +30,6 @@ import type { LocalLogStart, LocalLogWorld } from './start.js'
 
 /** What is appended lazily is synced after this time at the latest; the idle marker follows the last sync by it. */
 const lazyMs = 100
-
-/** Where a sync brings the log. */
-interface Mark {
-  readonly position: Position
-  readonly number: number
-  readonly segment: Segment | undefined
-  readonly end: number
-  readonly firstAt: number
-  readonly lastAt: number
-  /** Of the last block in the segment. */
-  readonly lastNumber: number
-}
 
 export class LocalLog implements Log {
   readonly identity: string
@@ -149,16 +138,7 @@ export class LocalLog implements Log {
   }
 
   #mark(): Mark {
-    const segment = this.#segments.current
-    return {
-      position: this.#written,
-      number: this.#writer.number,
-      segment,
-      end: segment?.end ?? 0,
-      firstAt: segment?.firstAt ?? -1,
-      lastAt: segment?.lastAt ?? -1,
-      lastNumber: segment?.lastNumber ?? 0,
-    }
+    return markOf(this.#segments.current, this.#written, this.#writer.number)
   }
 
   get #isAllSynced(): boolean {
@@ -249,15 +229,12 @@ export class LocalLog implements Log {
 
   /** What is not synced is not there any more. Descriptors of files that may have failed are given up. */
   #cutToSynced(): void {
-    const { segment: last, end, firstAt, lastAt, lastNumber } = this.#synced
+    const { segment: last } = this.#synced
     for (const segment of [...this.#segments]) {
       if (last !== undefined && segment.id < last.id) continue
       segment.close()
-      if (segment.id === last?.id) {
-        segment.end = end
-        segment.firstAt = firstAt
-        segment.lastAt = lastAt
-        segment.lastNumber = lastNumber
+      if (segment === last) {
+        goBack(this.#synced)
         continue
       }
       this.#segments.remove(segment)
